@@ -1,0 +1,6 @@
+//! Striate: a desktop workbench for convolutional networks.
+//!
+//! (The map of the house is written below as the rooms are furnished.)
+
+pub mod graph;
+pub mod op;
