@@ -3,4 +3,5 @@
 //! (The map of the house is written below as the rooms are furnished.)
 
 pub mod graph;
+pub mod layers;
 pub mod op;

@@ -80,7 +80,7 @@ pub enum Metric {
 
 /// How gradients become steps. Defaults are PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", default)]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Optimizer {
     /// Stochastic gradient descent.
     Sgd {

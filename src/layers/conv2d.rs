@@ -1,0 +1,125 @@
+//! The convolution layer.
+
+use super::{About, Act, FieldSpec, FieldVisitor, Group, LayerKind, Padding, Unit};
+use crate::op::{Lowering, Op, ShapeError, ValueId};
+use serde::{Deserialize, Serialize};
+
+/// 2-D convolution: slides `filters` kernels over the map.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Conv2d {
+    /// Output channels.
+    pub filters: u64,
+    /// Height, width.
+    pub kernel: [u64; 2],
+    /// Vertical, horizontal.
+    pub stride: [u64; 2],
+    /// Padding.
+    pub padding: Padding,
+    /// Vertical, horizontal.
+    pub dilation: [u64; 2],
+    /// Groups of channels.
+    pub groups: u64,
+    /// Whether a bias is added.
+    pub bias: bool,
+    /// What follows.
+    pub activation: Act,
+}
+
+impl Default for Conv2d {
+    fn default() -> Self {
+        Self {
+            filters: 32,
+            kernel: [3, 3],
+            stride: [1, 1],
+            padding: Padding::Same,
+            dilation: [1, 1],
+            groups: 1,
+            bias: true,
+            activation: Act::Relu,
+        }
+    }
+}
+
+static ABOUT: About = About {
+    id: "conv2d",
+    name: "Conv2D",
+    stem: "conv",
+    group: Group::Convolution,
+    summary: "Slides learned kernels over the map and sums what they see.",
+    help: "Each filter looks at a small window of all input channels, multiplies it with its kernel, sums up and adds its \
+           bias. The same kernel serves every position, so a pattern is found wherever it is.\n\n\
+           **Output size** `(input + padding − dilation·(kernel − 1) − 1) / stride`, rounded down, `+ 1`\n\n\
+           **Parameters** `(kernel height · kernel width · input channels / groups + 1) · filters`\n\n\
+           **MACs** `kernel area · input channels / groups · filters · output height · output width`\n\n\
+           Small 3×3 kernels in a row see as much as one large kernel, with fewer parameters. Stride 2 halves the map and \
+           its RAM. `groups` = input channels gives a depthwise convolution.",
+    source: "PyTorch Conv2d; Dumoulin and Visin, A guide to convolution arithmetic (2016)",
+};
+
+const FILTERS: FieldSpec =
+    FieldSpec::new("filters", "Filters", Unit::Filters, 1.0, 65_536.0, "Number of kernels, and so of output channels.");
+pub(super) const KERNEL: FieldSpec =
+    FieldSpec::new("kernel", "Kernel", Unit::Pixels, 1.0, 255.0, "Height and width of the window.");
+pub(super) const STRIDE: FieldSpec =
+    FieldSpec::new("stride", "Stride", Unit::Pixels, 1.0, 64.0, "Step of the window; 2 halves height and width.");
+pub(super) const DILATION: FieldSpec = FieldSpec::new(
+    "dilation",
+    "Dilation",
+    Unit::Pixels,
+    1.0,
+    64.0,
+    "Distance between the pixels under the kernel; above 1 it sees further at the same cost.",
+);
+pub(super) const GROUPS: FieldSpec = FieldSpec::new(
+    "groups",
+    "Groups",
+    Unit::None,
+    1.0,
+    65_536.0,
+    "Splits channels into independent groups; equal to the input channels it is a depthwise convolution.",
+);
+pub(super) const BIAS: FieldSpec = FieldSpec::plain(
+    "bias",
+    "Bias",
+    "Adds one learned number per filter. Not needed before a batch norm, which has its own shift.",
+);
+
+impl LayerKind for Conv2d {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn fields(&mut self, visitor: &mut dyn FieldVisitor) {
+        visitor.integer(&FILTERS, &mut self.filters);
+        visitor.pair(&KERNEL, &mut self.kernel);
+        visitor.pair(&STRIDE, &mut self.stride);
+        self.padding.fields(visitor);
+        visitor.pair(&DILATION, &mut self.dilation);
+        visitor.integer(&GROUPS, &mut self.groups);
+        visitor.flag(&BIAS, &mut self.bias);
+        self.activation.field(visitor);
+    }
+
+    fn has_weights(&self) -> bool {
+        true
+    }
+
+    fn lower(&self, lowering: &mut Lowering, inputs: &[ValueId]) -> Result<ValueId, ShapeError> {
+        let &[input] = inputs else {
+            return Err(ShapeError::Inputs { op: ABOUT.name, expected: "one input", found: inputs.len() });
+        };
+        let size = lowering.shape(input).as_map().map_or([1, 1], |(_, h, w)| [h, w]);
+        let op = Op::Conv2d {
+            filters: self.filters,
+            kernel: self.kernel,
+            stride: self.stride,
+            dilation: self.dilation,
+            groups: self.groups,
+            pads: self.padding.pads(size, self.kernel, self.stride, self.dilation)?,
+            bias: self.bias,
+        };
+        let sum = lowering.push(op, &[input])?;
+        self.activation.lower(lowering, sum)
+    }
+}
