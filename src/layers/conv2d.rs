@@ -1,6 +1,6 @@
 //! The convolution layer.
 
-use super::{About, Act, FieldSpec, FieldVisitor, Group, LayerKind, Padding, Unit};
+use super::{About, Act, Family, FieldSpec, FieldVisitor, LayerKind, Padding, Unit};
 use crate::op::{Lowering, Op, ShapeError, ValueId};
 use serde::{Deserialize, Serialize};
 
@@ -45,7 +45,7 @@ static ABOUT: About = About {
     id: "conv2d",
     name: "Conv2D",
     stem: "conv",
-    group: Group::Convolution,
+    family: Family::Convolution,
     summary: "Slides learned kernels over the map and sums what they see.",
     help: "Each filter looks at a small window of all input channels, multiplies it with its kernel, sums up and adds its \
            bias. The same kernel serves every position, so a pattern is found wherever it is.\n\n\

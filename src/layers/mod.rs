@@ -22,7 +22,7 @@ use crate::op::{Lowering, Shape, ShapeError, ValueId};
 
 /// The palette's groups, in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Group {
+pub enum Family {
     /// Where data enters.
     Input,
     /// Convolutions.
@@ -41,7 +41,7 @@ pub enum Group {
     Block,
 }
 
-impl Group {
+impl Family {
     /// All groups in the palette's order.
     pub const ALL: [Self; 8] = [
         Self::Input,
@@ -79,7 +79,7 @@ pub struct About {
     /// Start of default node names: `conv` gives `conv1`, `conv2`.
     pub stem: &'static str,
     /// Where it stands in the palette.
-    pub group: Group,
+    pub family: Family,
     /// One sentence.
     pub summary: &'static str,
     /// The help page in Markdown: what it does, formula, when to use it.
