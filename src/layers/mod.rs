@@ -8,15 +8,45 @@
 //!
 //! Knows `op` only.
 
+mod activation;
+#[cfg(test)]
+mod conformance;
 mod conv2d;
+mod conv_transpose2d;
+mod dense;
+mod dropout;
 mod field;
+mod flatten;
+mod global_avg_pool;
+mod input;
+mod lrn;
+mod merge;
+mod norm;
 mod padding;
+mod pool;
 mod registry;
+mod residual;
+mod resize;
+#[cfg(test)]
+mod testing;
 
+pub use activation::Activation;
+pub use conv_transpose2d::ConvTranspose2d;
 pub use conv2d::Conv2d;
+pub use dense::Dense;
+pub use dropout::Dropout;
 pub use field::{Act, ChoiceOption, FieldSpec, FieldValue, FieldVisitor, Unit, get_field, list_fields, set_field};
+pub use flatten::Flatten;
+pub use global_avg_pool::GlobalAvgPool;
+pub use input::Input;
+pub use lrn::Lrn;
+pub use merge::{Add, Concat, Multiply};
+pub use norm::{BatchNorm, GroupNorm, LayerNorm};
 pub use padding::Padding;
+pub use pool::{AvgPool, MaxPool};
 pub use registry::Layer;
+pub use residual::Residual;
+pub use resize::{Upsample, ZeroPad};
 
 use crate::op::{Lowering, Shape, ShapeError, ValueId};
 
@@ -127,4 +157,11 @@ pub trait LayerKind {
     /// # Errors
     /// The rule that the inputs or the fields break.
     fn lower(&self, lowering: &mut Lowering, inputs: &[ValueId]) -> Result<ValueId, ShapeError>;
+}
+
+fn one_input(layer: &'static str, inputs: &[ValueId]) -> Result<ValueId, ShapeError> {
+    match inputs {
+        [input] => Ok(*input),
+        _ => Err(ShapeError::Inputs { op: layer, expected: "one input", found: inputs.len() }),
+    }
 }
