@@ -39,7 +39,11 @@ pub fn duration(secs: f64) -> String {
     if secs < 10.0 {
         return format!("{secs:.1} s");
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be finite and positive; saturates")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked to be finite and positive; saturates"
+    )]
     let whole = secs.round() as u64;
     match (whole / 3600, whole / 60 % 60, whole % 60) {
         (0, 0, secs) => format!("{secs} s"),

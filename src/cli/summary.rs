@@ -1,10 +1,10 @@
 //! `striate summary`: what a network costs, as a table, JSON, CSV or Markdown.
 
 use crate::graph::{Document, Edit, NodeId, Optimizer, apply};
-use crate::layers::{Input, LayerKind as _, set_field};
+use crate::layers::{Input, set_field};
 use crate::op::{DType, Shape};
-use crate::text::{bytes, count};
 use crate::plan::{Cost, CostSettings, NodeCost, Plan, cost, plan};
+use crate::text::{bytes, count};
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -148,7 +148,8 @@ pub fn with_field(document: &Document, assignment: &str) -> Result<Document> {
             graph = document.graph.at(&at).ok_or_else(|| anyhow!("{name:?} is not a group."))?;
             continue;
         }
-        let mut layer = node.layer().cloned().ok_or_else(|| anyhow!("{name:?} is a group and has no field {field:?}."))?;
+        let mut layer =
+            node.layer().cloned().ok_or_else(|| anyhow!("{name:?} is a group and has no field {field:?}."))?;
         set_field(&mut layer, field, value).map_err(|message| anyhow!("--set {assignment}: {message}"))?;
         return Ok(apply(document, &at, &Edit::SetLayer { node: node.id, layer: Box::new(layer) })?.0);
     }
@@ -201,7 +202,8 @@ fn rows(document: &Document, plan: &Plan, cost: &Cost, expand: bool) -> Vec<Row>
 
 fn json_object(document: &Document, plan: &Plan, cost: &Cost, rows: &[Row]) -> Value {
     let input = document.graph.inputs().find_map(|node| node.layer().and_then(crate::layers::LayerKind::input_shape));
-    let input = input.as_ref().and_then(Shape::as_map).map(|(c, h, w)| json!({ "height": h, "width": w, "channels": c }));
+    let input =
+        input.as_ref().and_then(Shape::as_map).map(|(c, h, w)| json!({ "height": h, "width": w, "channels": c }));
     let (totals, memory) = (&cost.totals, &cost.memory);
     let field = |size: [u64; 2]| json!({ "height": size[0], "width": size[1] });
     let layers: Vec<Value> = rows
@@ -317,12 +319,18 @@ fn table(document: &Document, plan: &Plan, cost: &Cost, rows: &[Row]) -> String 
 fn csv(rows: &[Row]) -> String {
     let mut text = "name,kind,output,params,macs,activation_bytes,receptive_height,receptive_width\n".to_owned();
     for row in rows {
-        let output = row.output.as_ref().map(|shape| shape.dims_hwc().iter().map(u64::to_string).collect::<Vec<_>>().join("x"));
+        let output =
+            row.output.as_ref().map(|shape| shape.dims_hwc().iter().map(u64::to_string).collect::<Vec<_>>().join("x"));
         let [height, width] = row.figures.field.pixels();
         let figures = &row.figures;
         text += &format!(
             "{},{},{},{},{},{},{height},{width}\n",
-            row.name, row.kind, output.unwrap_or_default(), figures.params(), figures.macs, figures.activation_bytes
+            row.name,
+            row.kind,
+            output.unwrap_or_default(),
+            figures.params(),
+            figures.macs,
+            figures.activation_bytes
         );
     }
     text
@@ -333,4 +341,3 @@ fn markdown(rows: &[Row]) -> String {
     rows.iter().for_each(|row| text += &format!("| {} |\n", cells(row).join(" | ")));
     text
 }
-

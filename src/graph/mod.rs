@@ -13,7 +13,10 @@ mod surgery;
 
 pub use document::Document;
 pub use edit::{Edit, EditError, Outcome, Place, apply, check};
-pub use file::{FileError, MAX_BYTES, MAX_DEPTH, MAX_NODES, MAX_REPEAT, Opened, VERSION, check_name, write_atomically};
+pub use file::{
+    FORMAT, FileError, MAX_BYTES, MAX_DEPTH, MAX_LINKS, MAX_NODES, MAX_REPEAT, Opened, VERSION, check_name,
+    write_atomically,
+};
 pub use history::{DEPTH, History, Restored};
 pub use node::{Content, Graph, Group, Link, Node, NodeId};
 pub use spec::{

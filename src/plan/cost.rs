@@ -167,10 +167,10 @@ impl Cost {
             sum.field = row.field;
         }
         let element = self.settings.dtype.bytes();
-        let bytes = sum.activation_bytes as f64 * self.settings.batch as f64 + (sum.params() + sum.state) as f64 * element as f64;
+        let bytes = sum.activation_bytes as f64 * self.settings.batch as f64
+            + (sum.params() + sum.state) as f64 * element as f64;
         let total = self.memory.training_textbook_bytes as f64;
         sum.ram_share = if total > 0.0 { bytes / total } else { 0.0 };
         sum
     }
 }
-

@@ -79,7 +79,9 @@ pub(super) fn fixes(error: &ShapeError, graph: &Graph, node: &Node, inputs: &[Sh
             list
         }
         ShapeError::Groups { suggestion, .. } => {
-            set(layer, node, "groups", &suggestion.to_string(), &format!("Use groups = {suggestion}")).into_iter().collect()
+            set(layer, node, "groups", &suggestion.to_string(), &format!("Use groups = {suggestion}"))
+                .into_iter()
+                .collect()
         }
         ShapeError::Zero { what } => {
             let key = what.to_lowercase();
@@ -101,15 +103,18 @@ pub(super) fn fixes(error: &ShapeError, graph: &Graph, node: &Node, inputs: &[Sh
 fn set(layer: &Layer, node: &Node, key: &str, value: &str, label: &str) -> Option<Fix> {
     let mut changed = layer.clone();
     crate::layers::set_field(&mut changed, key, value).ok()?;
-    (changed != *layer).then(|| Fix { label: label.into(), edit: Edit::SetLayer { node: node.id, layer: Box::new(changed) } })
+    (changed != *layer)
+        .then(|| Fix { label: label.into(), edit: Edit::SetLayer { node: node.id, layer: Box::new(changed) } })
 }
 
 /// A 1×1 convolution that brings the other branch to the shape of the deepest one, if a stride can.
 fn match_branch(graph: &Graph, node: &Node, inputs: &[Shape]) -> Option<Fix> {
     let into = graph.links_into(node.id);
     let target = inputs.iter().filter_map(Shape::as_map).min_by_key(|&(c, h, w)| (h * w, std::cmp::Reverse(c)))?;
-    let (link, found) =
-        into.iter().zip(inputs).find_map(|(link, shape)| shape.as_map().filter(|map| *map != target).map(|map| (link, map)))?;
+    let (link, found) = into
+        .iter()
+        .zip(inputs)
+        .find_map(|(link, shape)| shape.as_map().filter(|map| *map != target).map(|map| (link, map)))?;
     let concat = matches!(&node.content, Content::Layer(Layer::Concat(_)));
     let filters = if concat { found.0 } else { target.0 };
     let stride = [found.1.div_ceil(target.1.max(1)), found.2.div_ceil(target.2.max(1))];
@@ -117,14 +122,8 @@ fn match_branch(graph: &Graph, node: &Node, inputs: &[Shape]) -> Option<Fix> {
     if !fits || stride.contains(&0) {
         return None;
     }
-    let conv = Conv2d {
-        filters,
-        kernel: [1, 1],
-        stride,
-        padding: Padding::Same,
-        activation: Act::None,
-        ..Conv2d::default()
-    };
+    let conv =
+        Conv2d { filters, kernel: [1, 1], stride, padding: Padding::Same, activation: Act::None, ..Conv2d::default() };
     let by = if stride == [1, 1] { String::new() } else { format!(", stride {}×{}", stride[0], stride[1]) };
     let source = graph.node(link.from)?.name.clone();
     Some(Fix {

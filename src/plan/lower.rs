@@ -51,7 +51,9 @@ impl Plan {
     pub fn diagnostics_of<'a>(&'a self, path: &'a [NodeId], id: NodeId) -> impl Iterator<Item = &'a Diagnostic> {
         self.diagnostics.iter().filter(move |found| {
             (found.path == path && found.node == Some(id))
-                || (found.path.len() > path.len() && found.path.starts_with(path) && found.path.get(path.len()) == Some(&id))
+                || (found.path.len() > path.len()
+                    && found.path.starts_with(path)
+                    && found.path.get(path.len()) == Some(&id))
         })
     }
 
@@ -71,7 +73,10 @@ pub fn plan(document: &Document) -> Plan {
         if !known {
             plan.diagnostics.push(whole(
                 Severity::Error,
-                format!("A head must judge an output of the network. Received {:?}. Choose one that nothing follows.", head.output),
+                format!(
+                    "A head must judge an output of the network. Received {:?}. Choose one that nothing follows.",
+                    head.output
+                ),
             ));
         }
     }
@@ -89,7 +94,10 @@ pub fn plan_graph(graph: &Graph) -> Plan {
         walk.diagnostics.push(whole(Severity::Info, "The network is empty. Add an Input, or open a preset.".into()));
     } else if graph.inputs().next().is_none() {
         let input = Content::Layer(crate::layers::Layer::from(crate::layers::Input::default()));
-        let mut found = whole(Severity::Error, "A network needs an Input layer, which says how large the images are. It has none. Add one.".into());
+        let mut found = whole(
+            Severity::Error,
+            "A network needs an Input layer, which says how large the images are. It has none. Add one.".into(),
+        );
         found.fixes.push(Fix {
             label: "Add an Input".into(),
             edit: Edit::Insert { content: Box::new(input), place: Place::Loose },
@@ -147,7 +155,11 @@ impl Walk {
             }
             if links.is_empty() && node.content.arity() != Arity::Zero {
                 self.record(path, node.id, NodePlan::default());
-                if lone { self.loose(node, path) } else { self.no_input(node, path) }
+                if lone {
+                    self.loose(node, path)
+                } else {
+                    self.no_input(node, path)
+                }
                 continue;
             }
             let inputs: Option<Vec<ValueId>> = links.iter().map(|link| values.get(&link.from).copied()).collect();
@@ -170,7 +182,14 @@ impl Walk {
             .collect()
     }
 
-    fn node(&mut self, graph: &Graph, node: &Node, links: &[Link], inputs: &[ValueId], path: &mut Vec<NodeId>) -> Option<ValueId> {
+    fn node(
+        &mut self,
+        graph: &Graph,
+        node: &Node,
+        links: &[Link],
+        inputs: &[ValueId],
+        path: &mut Vec<NodeId>,
+    ) -> Option<ValueId> {
         let start = self.lowering.op_count();
         let mark = self.lowering.checkpoint();
         let frozen_before = self.lowering.is_frozen();
@@ -185,12 +204,21 @@ impl Walk {
                 let before = self.diagnostics.len();
                 let output = self.group(group, node, inputs, path);
                 if output.is_none() && self.diagnostics.len() == before {
-                    self.report(node, path, Severity::Error, "A group needs a layer inside that gives its output. It has none. Open it and add one.".into(), Vec::new(), None);
+                    self.report(
+                        node,
+                        path,
+                        Severity::Error,
+                        "A group needs a layer inside that gives its output. It has none. Open it and add one.".into(),
+                        Vec::new(),
+                        None,
+                    );
                 }
                 output.ok_or(None)
             }
             Content::Unknown { kind } => {
-                let message = format!("This version must know every kind of layer it runs. Received {kind:?}. Open the document with a newer Striate, or replace the layer.");
+                let message = format!(
+                    "This version must know every kind of layer it runs. Received {kind:?}. Open the document with a newer Striate, or replace the layer."
+                );
                 self.report(node, path, Severity::Error, message, Vec::new(), None);
                 Err(None)
             }
@@ -218,12 +246,15 @@ impl Walk {
     fn group(&mut self, group: &Group, node: &Node, inputs: &[ValueId], path: &mut Vec<NodeId>) -> Option<ValueId> {
         let ports = group.graph.inputs().count();
         if inputs.len() != ports {
-            let message = format!("A group needs a link for each Input inside. It has {ports}, linked are {}.", inputs.len());
+            let message =
+                format!("A group needs a link for each Input inside. It has {ports}, linked are {}.", inputs.len());
             self.report(node, path, Severity::Error, message, Vec::new(), None);
             return None;
         }
         if group.repeat > 1 && ports != 1 {
-            let message = format!("A repeated group needs exactly one Input inside. It has {ports}. Remove the others or set repeat to 1.");
+            let message = format!(
+                "A repeated group needs exactly one Input inside. It has {ports}. Remove the others or set repeat to 1."
+            );
             self.report(node, path, Severity::Error, message, Vec::new(), None);
             return None;
         }
@@ -232,7 +263,9 @@ impl Walk {
         let found_before = self.diagnostics.len();
         for copy in 0..group.repeat {
             if self.lowering.op_count() > MAX_OPS {
-                let message = format!("A network may have at most {MAX_OPS} operations. This group's copies pass that. Repeat it less.");
+                let message = format!(
+                    "A network may have at most {MAX_OPS} operations. This group's copies pass that. Repeat it less."
+                );
                 self.report(node, path, Severity::Error, message, Vec::new(), None);
                 return None;
             }
@@ -255,7 +288,10 @@ impl Walk {
                 [] => return None,
                 several => {
                     let names: Vec<&str> = several.iter().map(|(name, _)| name.as_str()).collect();
-                    let message = format!("A group needs exactly one output inside. Nothing follows {}. Join them with Add or Concat.", names.join(", "));
+                    let message = format!(
+                        "A group needs exactly one output inside. Nothing follows {}. Join them with Add or Concat.",
+                        names.join(", ")
+                    );
                     self.report(node, path, Severity::Error, message, Vec::new(), None);
                     return None;
                 }
@@ -333,7 +369,15 @@ impl Walk {
         self.report(node, path, Severity::Error, message, Vec::new(), None);
     }
 
-    fn report(&mut self, node: &Node, path: &[NodeId], severity: Severity, message: String, fixes: Vec<Fix>, link: Option<Link>) {
+    fn report(
+        &mut self,
+        node: &Node,
+        path: &[NodeId],
+        severity: Severity,
+        message: String,
+        fixes: Vec<Fix>,
+        link: Option<Link>,
+    ) {
         self.diagnostics.push(Diagnostic {
             path: path.to_vec(),
             node: Some(node.id),

@@ -110,7 +110,8 @@ pub(super) fn memory(program: &Program, own: &[bool], totals: &Totals, settings:
         if let (false, Some(input), Some(output)) = (own, op.inputs.first(), op.outputs.first()) {
             alias[output.index()] = alias[input.index()];
         }
-        let read = seen.iter().map(|&id| size(ValueId(u32::try_from(id).unwrap_or(u32::MAX)))).fold(0, u64::saturating_add);
+        let read =
+            seen.iter().map(|&id| size(ValueId(u32::try_from(id).unwrap_or(u32::MAX)))).fold(0, u64::saturating_add);
         let made = if *own { op.outputs.iter().map(|&id| size(id)).fold(0, u64::saturating_add) } else { 0 };
         largest = largest.max(read.saturating_add(made));
     }
@@ -184,11 +185,20 @@ impl<'a> Replay<'a> {
         match &node.op {
             Op::Conv2d { pads, .. } => {
                 let padded = if pads.is_symmetric() { 0 } else { read };
-                Held { inputs: true, extra: padded, forward: read.saturating_add(made), backward: read.saturating_add(made), ..Held::default() }
+                Held {
+                    inputs: true,
+                    extra: padded,
+                    forward: read.saturating_add(made),
+                    backward: read.saturating_add(made),
+                    ..Held::default()
+                }
             }
-            Op::ConvTranspose2d { .. } => {
-                Held { inputs: true, forward: read.saturating_add(made), backward: read.saturating_add(made), ..Held::default() }
-            }
+            Op::ConvTranspose2d { .. } => Held {
+                inputs: true,
+                forward: read.saturating_add(made),
+                backward: read.saturating_add(made),
+                ..Held::default()
+            },
             Op::MaxPool { .. } => Held { inputs: true, extra: made.saturating_mul(2), ..Held::default() },
             Op::AvgPool { .. } | Op::Dense { .. } | Op::PRelu => Held { inputs: true, ..Held::default() },
             Op::BatchNorm { .. } | Op::LayerNorm { .. } | Op::GroupNorm { .. } => {
@@ -240,7 +250,8 @@ impl<'a> Replay<'a> {
     fn training(&self, totals: &Totals) -> Breakdown {
         let batch = self.settings.batch;
         let parameters = totals.params().saturating_add(totals.state).saturating_mul(4);
-        let optimizer = totals.trainable.saturating_mul(4).saturating_mul(self.settings.optimizer.state_per_parameter());
+        let optimizer =
+            totals.trainable.saturating_mul(4).saturating_mul(self.settings.optimizer.state_per_parameter());
         let images: u64 = self.program.inputs.iter().map(|input| self.bytes(input.value)).fold(0, u64::saturating_add);
         let images = images.saturating_mul(batch);
         let fixed = Breakdown { parameters, optimizer, batch: images, ..Breakdown::default() };
@@ -323,8 +334,14 @@ impl<'a> Replay<'a> {
             }
         }
         // The optimizer's step: all gradients, and the new values of the largest parameter beside the old.
-        let largest =
-            self.program.params.iter().filter(|spec| spec.trainable).map(crate::op::ParamSpec::elements).max().unwrap_or(0);
+        let largest = self
+            .program
+            .params
+            .iter()
+            .filter(|spec| spec.trainable)
+            .map(crate::op::ParamSpec::elements)
+            .max()
+            .unwrap_or(0);
         consider(Breakdown { gradients, activations: 0, workspace: largest.saturating_mul(8), ..fixed });
         peak
     }

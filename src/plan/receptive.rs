@@ -14,7 +14,11 @@ pub struct Field {
 impl Field {
     /// Height and width as whole pixels.
     pub fn pixels(self) -> [u64; 2] {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sizes are positive; `as` saturates")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "sizes are positive; `as` saturates"
+        )]
         self.size.map(|size| size.ceil() as u64)
     }
 }
@@ -28,10 +32,11 @@ impl Field {
 /// Araujo, Norris and Sim, "Computing receptive fields of convolutional neural networks", Distill 2019.
 pub fn receptive_fields(program: &Program) -> Vec<Field> {
     let mut fields = vec![Field { size: [1.0; 2], jump: [1.0; 2] }; program.values.len()];
-    let whole = program.inputs.iter().filter_map(|input| program.value(input.value).shape.as_map()).fold(
-        [1.0_f64; 2],
-        |size, (_, height, width)| [size[0].max(height as f64), size[1].max(width as f64)],
-    );
+    let whole = program
+        .inputs
+        .iter()
+        .filter_map(|input| program.value(input.value).shape.as_map())
+        .fold([1.0_f64; 2], |size, (_, height, width)| [size[0].max(height as f64), size[1].max(width as f64)]);
     for op in &program.ops {
         let mut field = Field { size: [0.0; 2], jump: [1.0; 2] };
         for input in &op.inputs {

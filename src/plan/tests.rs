@@ -49,11 +49,8 @@ fn the_exercise_net_has_the_books_memory() {
 #[test]
 fn a_dense_layer_on_a_photo_costs_billions() {
     // (4032·3024·3 + 1)·100
-    let document = row(vec![
-        input(3024, 4032, 3),
-        Flatten::default().into(),
-        Dense { features: 100, ..Dense::default() }.into(),
-    ]);
+    let document =
+        row(vec![input(3024, 4032, 3), Flatten::default().into(), Dense { features: 100, ..Dense::default() }.into()]);
     assert_eq!(cost(&plan(&document).program, CostSettings::default()).totals.params(), 3_657_830_500);
 }
 
@@ -133,7 +130,11 @@ fn mismatched_branches_show_both_shapes_and_offer_a_convolution_that_fits() {
         let document = branched(merge);
         let found = plan(&document);
         let diagnostic = &found.diagnostics[0];
-        assert!(diagnostic.message.contains("8 × 8 × 16") && diagnostic.message.contains("16 × 16 × 8"), "{}", diagnostic.message);
+        assert!(
+            diagnostic.message.contains("8 × 8 × 16") && diagnostic.message.contains("16 × 16 × 8"),
+            "{}",
+            diagnostic.message
+        );
         assert!(diagnostic.link.is_some());
         let mended = apply(&document, &[], &diagnostic.fixes[0].edit).unwrap().0;
         assert!(plan(&mended).is_complete(), "{:?}", plan(&mended).diagnostics);
@@ -142,7 +143,8 @@ fn mismatched_branches_show_both_shapes_and_offer_a_convolution_that_fits() {
 
 #[test]
 fn the_valid_part_keeps_its_numbers() {
-    let document = row(vec![input(28, 28, 1), Conv2d::default().into(), Dense::default().into(), Dense::default().into()]);
+    let document =
+        row(vec![input(28, 28, 1), Conv2d::default().into(), Dense::default().into(), Dense::default().into()]);
     let found = plan(&document);
     let ids: Vec<_> = document.graph.nodes.iter().map(|node| node.id).collect();
     // (3·3·1 + 1)·32
