@@ -225,7 +225,15 @@ impl Reader {
                 found: links.len().to_string(),
             });
         }
+        let mut taken = HashSet::new();
         for link in &links {
+            if !taken.insert((link.to, link.to_port)) {
+                return Err(FileError::Rule {
+                    place: format!("{place}.links"),
+                    rule: "An input takes one link.".into(),
+                    found: format!("a second link to port {} of {}", link.to_port, link.to.0),
+                });
+            }
             if !ids.contains(&link.from) || !ids.contains(&link.to) {
                 return Err(FileError::Rule {
                     place: format!("{place}.links"),

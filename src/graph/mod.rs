@@ -23,3 +23,6 @@ pub use spec::{
     Augment, DataSource, DataSpec, EarlyStop, Head, Loss, Metric, Optimizer, Preprocess, Resize, Schedule, Splits,
     Target, TrainSpec,
 };
+
+#[cfg(test)]
+mod tests;
