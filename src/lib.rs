@@ -3,6 +3,8 @@
 //! (The map of the house is written below as the rooms are furnished.)
 
 pub mod cli;
+#[cfg(feature = "train")]
+pub mod engine;
 pub mod graph;
 pub mod layers;
 pub mod op;
