@@ -6,12 +6,15 @@
 
 mod checkpoint;
 mod error;
+#[cfg(test)]
+mod golden;
 mod host;
 mod init;
 mod loss;
 mod net;
 mod ops;
 mod optim;
+mod single;
 mod train;
 pub mod weights;
 
@@ -19,4 +22,5 @@ pub use burn::tensor::Device;
 pub use error::EngineError;
 pub use host::HostTensor;
 pub use net::{LoadReport, Mismatch, Network};
+pub use single::{OpRun, run_op};
 pub use train::{EvalOutcome, StepOutcome, TrainJob, Trainer};
