@@ -2,6 +2,10 @@
 //!
 //! (The map of the house is written below as the rooms are furnished.)
 
+pub mod cli;
 pub mod graph;
 pub mod layers;
 pub mod op;
+pub mod plan;
+pub mod presets;
+pub mod text;
