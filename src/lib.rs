@@ -2,6 +2,7 @@
 //!
 //! (The map of the house is written below as the rooms are furnished.)
 
+pub mod data;
 pub mod graph;
 pub mod layers;
 pub mod op;
