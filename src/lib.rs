@@ -2,6 +2,8 @@
 //!
 //! (The map of the house is written below as the rooms are furnished.)
 
+pub mod engine;
 pub mod graph;
 pub mod layers;
 pub mod op;
+pub mod platform;
