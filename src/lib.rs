@@ -9,3 +9,5 @@ pub mod op;
 pub mod plan;
 pub mod presets;
 pub mod text;
+#[cfg(feature = "gui")]
+pub mod ui;
