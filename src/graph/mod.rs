@@ -1,10 +1,28 @@
 //! The document: what a person made and what is saved.
 //!
-//! Knows layers and ops; knows neither costs, burn nor egui.
+//! [`Edit`] is the only way to change it, [`apply`] the only function that does; [`History`] undoes. Knows layers and ops;
+//! knows neither costs, burn nor egui.
 
+mod document;
+mod edit;
+mod file;
+mod history;
+mod node;
 mod spec;
+mod surgery;
 
+pub use document::Document;
+pub use edit::{Edit, EditError, Outcome, Place, apply, check};
+pub use file::{
+    FORMAT, FileError, MAX_BYTES, MAX_DEPTH, MAX_LINKS, MAX_NODES, MAX_REPEAT, Opened, VERSION, check_name,
+    write_atomically,
+};
+pub use history::{DEPTH, History, Restored};
+pub use node::{Content, Graph, Group, Link, Node, NodeId};
 pub use spec::{
     Augment, DataSource, DataSpec, EarlyStop, Head, Loss, Metric, Optimizer, Preprocess, Resize, Schedule, Splits,
     Target, TrainSpec,
 };
+
+#[cfg(test)]
+mod tests;

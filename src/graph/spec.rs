@@ -6,7 +6,8 @@ use std::path::PathBuf;
 /// What is trained against what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Head {
-    /// Name of the program output.
+    /// Name of the layer whose output it judges; empty means the last one.
+    #[serde(default)]
     pub output: String,
     /// What kind of answer the data gives.
     pub target: Target,
@@ -27,7 +28,7 @@ fn one() -> f64 {
 impl Default for Head {
     fn default() -> Self {
         Self {
-            output: "output".into(),
+            output: String::new(),
             target: Target::Class,
             loss: Loss::CrossEntropy { label_smoothing: 0.0 },
             weight: 1.0,

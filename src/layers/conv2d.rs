@@ -1,10 +1,19 @@
 //! The convolution layer.
 
-use super::{About, Act, Family, FieldSpec, FieldVisitor, LayerKind, Padding, Unit};
+use super::{About, Act, Family, FieldSpec, FieldVisitor, LayerKind, Padding, Unit, one_input};
 use crate::op::{Lowering, Op, ShapeError, ValueId};
 use serde::{Deserialize, Serialize};
 
 /// 2-D convolution: slides `filters` kernels over the map.
+///
+/// # Shapes
+/// - input `[n, c, h, w]`; output `[n, filters, (h + pads - d(k - 1) - 1)/s + 1, ...]`, rounded down.
+/// # Cost
+/// `k² · c / groups · filters` weights and a bias per filter; one MAC per weight and output pixel.
+/// # Errors
+/// [`ShapeError::WindowTooLarge`], [`ShapeError::Groups`].
+/// # Source
+/// PyTorch `Conv2d`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Conv2d {
@@ -57,7 +66,7 @@ static ABOUT: About = About {
     source: "PyTorch Conv2d; Dumoulin and Visin, A guide to convolution arithmetic (2016)",
 };
 
-const FILTERS: FieldSpec =
+pub(super) const FILTERS: FieldSpec =
     FieldSpec::new("filters", "Filters", Unit::Filters, 1.0, 65_536.0, "Number of kernels, and so of output channels.");
 pub(super) const KERNEL: FieldSpec =
     FieldSpec::new("kernel", "Kernel", Unit::Pixels, 1.0, 255.0, "Height and width of the window.");
@@ -106,9 +115,7 @@ impl LayerKind for Conv2d {
     }
 
     fn lower(&self, lowering: &mut Lowering, inputs: &[ValueId]) -> Result<ValueId, ShapeError> {
-        let &[input] = inputs else {
-            return Err(ShapeError::Inputs { op: ABOUT.name, expected: "one input", found: inputs.len() });
-        };
+        let input = one_input(ABOUT.name, inputs)?;
         let size = lowering.shape(input).as_map().map_or([1, 1], |(_, h, w)| [h, w]);
         let op = Op::Conv2d {
             filters: self.filters,
@@ -121,5 +128,34 @@ impl LayerKind for Conv2d {
         };
         let sum = lowering.push(op, &[input])?;
         self.activation.lower(lowering, sum)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layers::testing::{counts, lowered, output};
+    use crate::op::Shape;
+
+    #[test]
+    fn lenets_first_convolution_has_156_parameters() {
+        // (5 * 5 * 1 + 1) * 6 = 156; 32 - 5 + 1 = 28.
+        let conv = Conv2d { filters: 6, kernel: [5, 5], padding: Padding::Valid, ..Default::default() };
+        assert_eq!(counts(&conv, Shape::map(1, 32, 32)), (156, 0));
+        assert_eq!(output(&conv, Shape::map(1, 32, 32)), Ok(Shape::map(6, 28, 28)));
+    }
+
+    #[test]
+    fn a_depthwise_convolution_has_one_kernel_per_channel() {
+        // 3 * 3 * (32 / 32) * 32 = 288, and 32 biases.
+        let conv = Conv2d { groups: 32, ..Default::default() };
+        assert_eq!(counts(&conv, Shape::map(32, 14, 14)), (320, 0));
+    }
+
+    #[test]
+    fn the_activation_stands_behind_the_sum_under_the_same_name() {
+        let program = lowered(&Conv2d::default(), Shape::map(3, 8, 8)).unwrap();
+        let ops: Vec<_> = program.ops.iter().map(|node| (node.op.name(), node.path.as_str())).collect();
+        assert_eq!(ops, [("Conv2D", "layer"), ("ReLU", "layer")]);
     }
 }

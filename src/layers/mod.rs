@@ -8,15 +8,57 @@
 //!
 //! Knows `op` only.
 
+mod activation;
+mod add;
+mod avg_pool;
+mod batch_norm;
+mod concat;
+#[cfg(test)]
+mod conformance;
 mod conv2d;
+mod conv_transpose2d;
+mod dense;
+mod dropout;
 mod field;
+mod flatten;
+mod global_avg_pool;
+mod group_norm;
+mod input;
+mod layer_norm;
+mod lrn;
+mod max_pool;
+mod multiply;
 mod padding;
 mod registry;
+mod residual;
+#[cfg(test)]
+mod testing;
+mod upsample;
+mod zero_pad;
 
+pub use activation::Activation;
+pub use add::Add;
+pub use avg_pool::AvgPool;
+pub use batch_norm::BatchNorm;
+pub use concat::Concat;
+pub use conv_transpose2d::ConvTranspose2d;
 pub use conv2d::Conv2d;
+pub use dense::Dense;
+pub use dropout::Dropout;
 pub use field::{Act, ChoiceOption, FieldSpec, FieldValue, FieldVisitor, Unit, get_field, list_fields, set_field};
+pub use flatten::Flatten;
+pub use global_avg_pool::GlobalAvgPool;
+pub use group_norm::GroupNorm;
+pub use input::Input;
+pub use layer_norm::LayerNorm;
+pub use lrn::Lrn;
+pub use max_pool::MaxPool;
+pub use multiply::Multiply;
 pub use padding::Padding;
 pub use registry::Layer;
+pub use residual::Residual;
+pub use upsample::Upsample;
+pub use zero_pad::ZeroPad;
 
 use crate::op::{Lowering, Shape, ShapeError, ValueId};
 
@@ -127,4 +169,11 @@ pub trait LayerKind {
     /// # Errors
     /// The rule that the inputs or the fields break.
     fn lower(&self, lowering: &mut Lowering, inputs: &[ValueId]) -> Result<ValueId, ShapeError>;
+}
+
+fn one_input(layer: &'static str, inputs: &[ValueId]) -> Result<ValueId, ShapeError> {
+    match inputs {
+        [input] => Ok(*input),
+        _ => Err(ShapeError::Inputs { op: layer, expected: "one input", found: inputs.len() }),
+    }
 }

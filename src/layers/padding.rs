@@ -26,9 +26,9 @@ const MODE: FieldSpec = FieldSpec::plain(
 );
 const AMOUNT: FieldSpec =
     FieldSpec::new("pad", "Pad", Unit::Pixels, 0.0, 1024.0, "Rows above and below, and columns left and right.");
-const BEGIN: FieldSpec =
+pub(super) const BEGIN: FieldSpec =
     FieldSpec::new("pad_begin", "Pad top, left", Unit::Pixels, 0.0, 1024.0, "Rows above and columns to the left.");
-const END: FieldSpec =
+pub(super) const END: FieldSpec =
     FieldSpec::new("pad_end", "Pad bottom, right", Unit::Pixels, 0.0, 1024.0, "Rows below and columns to the right.");
 
 const OPTIONS: [ChoiceOption; 4] = [

@@ -1,6 +1,10 @@
 //! The one list of layer kinds, and everything that follows from it: the [`Layer`] enum, reading, writing, dispatch.
 
-use super::{About, Arity, Conv2d, FieldVisitor, LayerKind};
+use super::{
+    About, Activation, Add, Arity, AvgPool, BatchNorm, Concat, Conv2d, ConvTranspose2d, Dense, Dropout, FieldVisitor,
+    Flatten, GlobalAvgPool, GroupNorm, Input, LayerKind, LayerNorm, Lrn, MaxPool, Multiply, Residual, Upsample,
+    ZeroPad,
+};
 use crate::op::{Lowering, Shape, ShapeError, ValueId};
 use serde_json::Value;
 
@@ -65,7 +69,26 @@ macro_rules! layers {
 }
 
 layers! {
+    Input,
     Conv2d,
+    ConvTranspose2d,
+    MaxPool,
+    AvgPool,
+    GlobalAvgPool,
+    BatchNorm,
+    LayerNorm,
+    GroupNorm,
+    Lrn,
+    Dropout,
+    Flatten,
+    Dense,
+    Activation,
+    ZeroPad,
+    Upsample,
+    Add,
+    Multiply,
+    Concat,
+    Residual,
 }
 
 impl Layer {

@@ -49,10 +49,20 @@ impl Lowering {
 
     /// Adds a name to the path of all ops pushed inside `body`.
     pub fn within<R>(&mut self, name: impl Into<String>, body: impl FnOnce(&mut Self) -> R) -> R {
-        self.path.push(name.into());
+        self.enter(name);
         let result = body(self);
-        self.path.pop();
+        self.leave();
         result
+    }
+
+    /// Adds a name to the path until [`Lowering::leave`].
+    pub fn enter(&mut self, name: impl Into<String>) {
+        self.path.push(name.into());
+    }
+
+    /// Takes the last name off the path.
+    pub fn leave(&mut self) {
+        self.path.pop();
     }
 
     /// Forgets everything pushed since `mark` (an earlier [`Lowering::checkpoint`]).

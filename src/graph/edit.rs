@@ -1,0 +1,393 @@
+//! Every way to change a document, as values. One function applies them and checks what must always hold.
+
+use super::surgery;
+use super::{Content, DataSpec, Document, Graph, Head, Link, Node, NodeId, TrainSpec, check_name};
+use crate::layers::Layer;
+use crate::op::Init;
+use std::sync::Arc;
+
+/// Where a new or moved layer goes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Place {
+    /// Behind a node: it takes over the node's links to what follows.
+    After(NodeId),
+    /// Into a wire.
+    OnLink(Link),
+    /// As a branch: linked from a node whose other links stay.
+    Branch(NodeId),
+    /// Beside the network, not linked.
+    Loose,
+}
+
+/// One change.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Edit {
+    /// Adds a layer or group.
+    Insert {
+        /// What.
+        content: Box<Content>,
+        /// Where.
+        place: Place,
+    },
+    /// Removes nodes; what fed a node then feeds what followed it.
+    Remove {
+        /// Which.
+        nodes: Vec<NodeId>,
+    },
+    /// Takes a node out (healing its place) and puts it elsewhere.
+    Move {
+        /// Which.
+        node: NodeId,
+        /// Where.
+        place: Place,
+    },
+    /// Replaces the settings of a layer.
+    SetLayer {
+        /// Which.
+        node: NodeId,
+        /// New settings.
+        layer: Box<Layer>,
+    },
+    /// Changes how often a group repeats.
+    SetRepeat {
+        /// Which.
+        node: NodeId,
+        /// Copies.
+        repeat: u32,
+        /// Number of the first.
+        first_index: u32,
+    },
+    /// Gives a node another name.
+    Rename {
+        /// Which.
+        node: NodeId,
+        /// New name.
+        name: String,
+    },
+    /// Freezes or unfreezes nodes.
+    SetTrainable {
+        /// Which.
+        nodes: Vec<NodeId>,
+        /// Whether they learn.
+        trainable: bool,
+    },
+    /// Chooses the rule for initial weights.
+    SetInit {
+        /// Which.
+        node: NodeId,
+        /// The rule.
+        init: Init,
+    },
+    /// Adds a link; an occupied input of a layer with one input is taken over.
+    Connect {
+        /// Giving node.
+        from: NodeId,
+        /// Taking node.
+        to: NodeId,
+        /// Which input; the next free one if `None`.
+        port: Option<u16>,
+    },
+    /// Removes a link.
+    Disconnect {
+        /// Which.
+        link: Link,
+    },
+    /// Adds copies of nodes with the links among them, beside the network.
+    Paste {
+        /// The nodes and links.
+        fragment: Box<Graph>,
+    },
+    /// Replaces the training settings.
+    SetTraining(Box<TrainSpec>),
+    /// Replaces the data.
+    SetData(Box<DataSpec>),
+    /// Replaces the heads.
+    SetHeads(Vec<Head>),
+    /// Changes the seed.
+    SetSeed(u64),
+    /// Renames the network.
+    SetName(String),
+    /// Several changes as one.
+    All(Vec<Edit>),
+}
+
+/// Why a change is refused. The document is as it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EditError {
+    /// The node is gone.
+    #[error("The layer to change must exist. It was removed meanwhile.")]
+    NoNode,
+    /// The link is gone.
+    #[error("The link to change must exist. It was removed meanwhile.")]
+    NoLink,
+    /// The path of groups leads nowhere.
+    #[error("The group to change must exist. It was removed meanwhile.")]
+    NoGroup,
+    /// A cycle would arise.
+    #[error("A network must not feed back into itself. {from} already follows {to}. Link it forwards.")]
+    Cycle {
+        /// Giving node's name.
+        from: String,
+        /// Taking node's name.
+        to: String,
+    },
+    /// This layer takes no input.
+    #[error("{name} takes no input: it is where data enters.")]
+    NoInput {
+        /// Its name.
+        name: String,
+    },
+    /// The link exists.
+    #[error("{from} and {to} are linked already.")]
+    Linked {
+        /// Giving node's name.
+        from: String,
+        /// Taking node's name.
+        to: String,
+    },
+    /// A card with several links cannot be moved alone.
+    #[error(
+        "Only a layer with one input and one way out can be moved alone. {name} has {inputs} inputs and feeds {outputs} layers. Remove its extra links first."
+    )]
+    Entangled {
+        /// Its name.
+        name: String,
+        /// Links in.
+        inputs: usize,
+        /// Links out.
+        outputs: usize,
+    },
+    /// The name is taken or not a name.
+    #[error("{rule} Received {found:?}.")]
+    Name {
+        /// The rule.
+        rule: String,
+        /// What was found.
+        found: String,
+    },
+    /// Too deep, too many.
+    #[error("{0}")]
+    Limit(String),
+}
+
+/// What a change did besides changing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// What should be selected now, if the change says so.
+    pub select: Option<Vec<NodeId>>,
+}
+
+impl Edit {
+    /// What the undo menu calls it.
+    pub fn label(&self, document: &Document, at: &[NodeId]) -> String {
+        let name = |id: &NodeId| {
+            document
+                .graph
+                .at(at)
+                .and_then(|graph| graph.node(*id))
+                .map_or_else(|| "layer".into(), |node| node.name.clone())
+        };
+        let some = |nodes: &[NodeId]| match nodes {
+            [one] => name(one),
+            many => format!("{} layers", many.len()),
+        };
+        match self {
+            Self::Insert { content, .. } => format!("Add {}", content.kind_name()),
+            Self::Remove { nodes } => format!("Remove {}", some(nodes)),
+            Self::Move { node, .. } => format!("Move {}", name(node)),
+            Self::SetLayer { node, .. } | Self::SetRepeat { node, .. } => format!("Change {}", name(node)),
+            Self::Rename { node, name: new } => format!("Rename {} to {new}", name(node)),
+            Self::SetTrainable { nodes, trainable: true } => format!("Unfreeze {}", some(nodes)),
+            Self::SetTrainable { nodes, trainable: false } => format!("Freeze {}", some(nodes)),
+            Self::SetInit { node, .. } => format!("Change initial weights of {}", name(node)),
+            Self::Connect { from, to, .. } => format!("Link {} to {}", name(from), name(to)),
+            Self::Disconnect { link } => format!("Unlink {} from {}", name(&link.from), name(&link.to)),
+            Self::Paste { fragment } => format!("Paste {} layers", fragment.nodes.len()),
+            Self::SetTraining(_) => "Change training settings".into(),
+            Self::SetData(_) => "Change data".into(),
+            Self::SetHeads(_) => "Change heads".into(),
+            Self::SetSeed(_) => "Change seed".into(),
+            Self::SetName(name) => format!("Rename network to {name}"),
+            Self::All(edits) => edits.first().map_or_else(|| "Nothing".into(), |edit| edit.label(document, at)),
+        }
+    }
+}
+
+/// Applies a change to the graph at a path of groups and gives the new document.
+///
+/// # Errors
+/// Why it is refused; the document is as it was.
+pub fn apply(document: &Document, at: &[NodeId], edit: &Edit) -> Result<(Document, Outcome), EditError> {
+    let mut changed = document.clone();
+    let outcome = apply_in_place(&mut changed, at, edit)?;
+    debug_assert!(check(&changed.graph).is_ok(), "an edit broke the graph: {:?}", check(&changed.graph));
+    Ok((changed, outcome))
+}
+
+fn apply_in_place(document: &mut Document, at: &[NodeId], edit: &Edit) -> Result<Outcome, EditError> {
+    match edit {
+        Edit::SetTraining(training) => document.training = (**training).clone(),
+        Edit::SetData(data) => document.data = (**data).clone(),
+        Edit::SetHeads(heads) => document.heads.clone_from(heads),
+        Edit::SetSeed(seed) => document.seed = *seed,
+        Edit::SetName(name) => document.name.clone_from(name),
+        Edit::All(edits) => {
+            let mut outcome = Outcome::default();
+            for edit in edits {
+                let step = apply_in_place(document, at, edit)?;
+                outcome.select = step.select.or(outcome.select);
+            }
+            return Ok(outcome);
+        }
+        _ => {
+            return in_graph(&mut document.graph, at, at.len(), &mut |graph, depth| apply_to_graph(graph, depth, edit));
+        }
+    }
+    Ok(Outcome::default())
+}
+
+/// Runs `change` on the graph at a path, copying only the nodes on the way.
+fn in_graph(
+    graph: &mut Graph,
+    at: &[NodeId],
+    depth: usize,
+    change: &mut dyn FnMut(&mut Graph, usize) -> Result<Outcome, EditError>,
+) -> Result<Outcome, EditError> {
+    let [first, rest @ ..] = at else { return change(graph, depth) };
+    let node = graph.nodes.iter_mut().find(|node| node.id == *first).ok_or(EditError::NoGroup)?;
+    match &mut Arc::make_mut(node).content {
+        Content::Group(group) => in_graph(&mut group.graph, rest, depth, change),
+        Content::Layer(_) | Content::Unknown { .. } => Err(EditError::NoGroup),
+    }
+}
+
+fn apply_to_graph(graph: &mut Graph, depth: usize, edit: &Edit) -> Result<Outcome, EditError> {
+    match edit {
+        Edit::Insert { content, place } => {
+            if let Content::Group(group) = &**content
+                && depth + nesting(&group.graph) >= super::MAX_DEPTH
+            {
+                return Err(EditError::Limit(format!("Groups may be nested at most {} deep.", super::MAX_DEPTH)));
+            }
+            let node = Node::new(graph.fresh_id(), graph.fresh_name(content.stem()), (**content).clone());
+            let id = surgery::insert(graph, node, place)?;
+            Ok(Outcome { select: Some(vec![id]) })
+        }
+        Edit::Remove { nodes } => {
+            let mut after = Vec::new();
+            for &id in nodes {
+                after.extend(graph.links_into(id).first().map(|link| link.from));
+                surgery::remove(graph, id)?;
+            }
+            after.retain(|id| graph.node(*id).is_some());
+            Ok(Outcome { select: Some(after.into_iter().take(1).collect()) })
+        }
+        Edit::Move { node, place } => {
+            surgery::relocate(graph, *node, place)?;
+            Ok(Outcome { select: Some(vec![*node]) })
+        }
+        Edit::SetLayer { node, layer } => with_node(graph, *node, |node| {
+            let same_kind = node.content.kind_id() == Content::Layer((**layer).clone()).kind_id();
+            if !same_kind {
+                node.raw.remove("settings");
+            }
+            node.content = Content::Layer((**layer).clone());
+            Ok(())
+        }),
+        Edit::SetRepeat { node, repeat, first_index } => with_node(graph, *node, |node| match &mut node.content {
+            Content::Group(group) if (1..=super::MAX_REPEAT).contains(repeat) => {
+                (group.repeat, group.first_index) = (*repeat, *first_index);
+                Ok(())
+            }
+            Content::Group(_) => {
+                Err(EditError::Limit(format!("A group repeats 1 to {} times. Received {repeat}.", super::MAX_REPEAT)))
+            }
+            Content::Layer(_) | Content::Unknown { .. } => Err(EditError::NoGroup),
+        }),
+        Edit::Rename { node, name } => {
+            check_name(name).map_err(|rule| EditError::Name { rule, found: name.clone() })?;
+            if graph.by_name(name).is_some_and(|other| other.id != *node) {
+                let rule = "Names must be unique among the layers of one graph.".into();
+                return Err(EditError::Name { rule, found: name.clone() });
+            }
+            with_node(graph, *node, |node| {
+                node.name.clone_from(name);
+                Ok(())
+            })
+        }
+        Edit::SetTrainable { nodes, trainable } => {
+            for &id in nodes {
+                with_node(graph, id, |node| {
+                    node.trainable = *trainable;
+                    Ok(())
+                })?;
+            }
+            Ok(Outcome::default())
+        }
+        Edit::SetInit { node, init } => with_node(graph, *node, |node| {
+            node.init = *init;
+            Ok(())
+        }),
+        Edit::Connect { from, to, port } => surgery::connect(graph, *from, *to, *port).map(|()| Outcome::default()),
+        Edit::Disconnect { link } => {
+            let before = graph.links.len();
+            graph.links.retain(|other| other != link);
+            if graph.links.len() == before { Err(EditError::NoLink) } else { Ok(Outcome::default()) }
+        }
+        Edit::Paste { fragment } => Ok(Outcome { select: Some(surgery::paste(graph, fragment)) }),
+        Edit::SetTraining(_)
+        | Edit::SetData(_)
+        | Edit::SetHeads(_)
+        | Edit::SetSeed(_)
+        | Edit::SetName(_)
+        | Edit::All(_) => Ok(Outcome::default()),
+    }
+}
+
+fn with_node(
+    graph: &mut Graph,
+    id: NodeId,
+    change: impl FnOnce(&mut Node) -> Result<(), EditError>,
+) -> Result<Outcome, EditError> {
+    let node = graph.nodes.iter_mut().find(|node| node.id == id).ok_or(EditError::NoNode)?;
+    change(Arc::make_mut(node))?;
+    Ok(Outcome::default())
+}
+
+fn nesting(graph: &Graph) -> usize {
+    graph
+        .nodes
+        .iter()
+        .map(|node| match &node.content {
+            Content::Group(group) => 1 + nesting(&group.graph),
+            Content::Layer(_) | Content::Unknown { .. } => 0,
+        })
+        .max()
+        .unwrap_or(0)
+}
+
+/// What must hold of every graph: unique ids and names, links between nodes that exist, no input port linked twice.
+///
+/// # Errors
+/// The first rule that is broken.
+pub fn check(graph: &Graph) -> Result<(), String> {
+    let (mut ids, mut names) = (std::collections::HashSet::new(), std::collections::HashSet::new());
+    for node in &graph.nodes {
+        if !ids.insert(node.id) || !names.insert(&node.name) {
+            return Err(format!("Ids and names must be unique. Received {} {:?} twice.", node.id.0, node.name));
+        }
+        if let Content::Group(group) = &node.content {
+            check(&group.graph)?;
+        }
+    }
+    let mut ports = std::collections::HashSet::new();
+    for link in &graph.links {
+        if !ids.contains(&link.from) || !ids.contains(&link.to) {
+            return Err(format!("Links must join layers that exist. Received {link:?}."));
+        }
+        if !ports.insert((link.to, link.to_port)) {
+            return Err(format!("An input takes one link. Received a second to {link:?}."));
+        }
+    }
+    Ok(())
+}

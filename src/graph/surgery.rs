@@ -1,0 +1,148 @@
+//! Cutting and joining: the graph operations behind the edits.
+
+use super::{EditError, Graph, Link, Node, NodeId, Place};
+use crate::layers::Arity;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Adds a node at a place and gives its id.
+pub(super) fn insert(graph: &mut Graph, node: Node, place: &Place) -> Result<NodeId, EditError> {
+    let id = node.id;
+    let takes_input = node.content.arity() != Arity::Zero;
+    match place {
+        Place::Loose => graph.nodes.push(Arc::new(node)),
+        Place::After(before) | Place::Branch(before) => {
+            let index = graph.nodes.iter().position(|n| n.id == *before).ok_or(EditError::NoNode)?;
+            graph.nodes.insert(index + 1, Arc::new(node));
+            if takes_input {
+                if matches!(place, Place::After(_)) {
+                    for link in graph.links.iter_mut().filter(|link| link.from == *before) {
+                        link.from = id;
+                    }
+                }
+                graph.links.push(Link { from: *before, from_port: 0, to: id, to_port: 0 });
+            }
+        }
+        Place::OnLink(link) => {
+            let at = graph.links.iter().position(|other| other == link).ok_or(EditError::NoLink)?;
+            if !takes_input {
+                return Err(EditError::NoInput { name: node.name });
+            }
+            let index = graph.nodes.iter().position(|n| n.id == link.from).ok_or(EditError::NoNode)?;
+            graph.nodes.insert(index + 1, Arc::new(node));
+            // In the old link's place, so that siblings keep their order.
+            graph.links[at] = Link { from: id, from_port: 0, to: link.to, to_port: link.to_port };
+            graph.links.insert(at, Link { from: link.from, from_port: link.from_port, to: id, to_port: 0 });
+        }
+    }
+    Ok(id)
+}
+
+/// Removes a node; its first source then feeds what it fed.
+pub(super) fn remove(graph: &mut Graph, id: NodeId) -> Result<(), EditError> {
+    detach(graph, id);
+    let index = graph.nodes.iter().position(|node| node.id == id).ok_or(EditError::NoNode)?;
+    graph.nodes.remove(index);
+    Ok(())
+}
+
+/// Takes all links off a node and joins what it joined.
+fn detach(graph: &mut Graph, id: NodeId) {
+    let source = graph.links_into(id).first().map(|link| (link.from, link.from_port));
+    graph.links.retain(|link| link.to != id);
+    let Some((from, from_port)) = source else {
+        let targets: Vec<NodeId> = graph.links_from(id).iter().map(|link| link.to).collect();
+        graph.links.retain(|link| link.from != id);
+        targets.into_iter().for_each(|to| close_gaps(graph, to));
+        return;
+    };
+    let fed: Vec<NodeId> = graph.links.iter().filter(|link| link.from == from).map(|link| link.to).collect();
+    let mut doubled = Vec::new();
+    for link in graph.links.iter_mut().filter(|link| link.from == id) {
+        // A skip link that would double an existing one goes away with the layer.
+        if fed.contains(&link.to) {
+            doubled.push(*link);
+        } else {
+            (link.from, link.from_port) = (from, from_port);
+        }
+    }
+    graph.links.retain(|link| !doubled.contains(link));
+    doubled.into_iter().for_each(|link| close_gaps(graph, link.to));
+}
+
+/// Renumbers the input ports of a node 0, 1, 2 … in their order.
+pub(super) fn close_gaps(graph: &mut Graph, to: NodeId) {
+    let ports: HashMap<u16, u16> =
+        graph.links_into(to).iter().zip(0..).map(|(link, port)| (link.to_port, port)).collect();
+    for link in graph.links.iter_mut().filter(|link| link.to == to) {
+        link.to_port = ports.get(&link.to_port).copied().unwrap_or(link.to_port);
+    }
+}
+
+/// Takes a one-in-one-out node (or a loose one) out of its place and puts it elsewhere.
+pub(super) fn relocate(graph: &mut Graph, id: NodeId, place: &Place) -> Result<(), EditError> {
+    let node = graph.node(id).ok_or(EditError::NoNode)?.clone();
+    let (inputs, outputs) = (graph.links_into(id).len(), graph.links_from(id).len());
+    if inputs > 1 || outputs > 1 {
+        return Err(EditError::Entangled { name: node.name.clone(), inputs, outputs });
+    }
+    let touches = match place {
+        Place::After(other) | Place::Branch(other) => *other == id,
+        Place::OnLink(link) => link.from == id || link.to == id,
+        Place::Loose => false,
+    };
+    if touches {
+        return Ok(());
+    }
+    detach(graph, id);
+    graph.nodes.retain(|node| node.id != id);
+    insert(graph, (*node).clone(), place)?;
+    Ok(())
+}
+
+/// Adds a link.
+pub(super) fn connect(graph: &mut Graph, from: NodeId, to: NodeId, port: Option<u16>) -> Result<(), EditError> {
+    let source = graph.node(from).ok_or(EditError::NoNode)?.clone();
+    let target = graph.node(to).ok_or(EditError::NoNode)?.clone();
+    if graph.reaches(to, from) {
+        return Err(EditError::Cycle { from: source.name.clone(), to: target.name.clone() });
+    }
+    let present = graph.links_into(to);
+    let port = match target.content.arity() {
+        Arity::Zero => return Err(EditError::NoInput { name: target.name.clone() }),
+        Arity::One => 0,
+        Arity::Many => {
+            let next = present.last().map_or(0, |link| link.to_port.saturating_add(1));
+            port.filter(|port| *port < next).unwrap_or(next)
+        }
+    };
+    if present.iter().any(|link| link.from == from && link.to_port == port) {
+        return Err(EditError::Linked { from: source.name.clone(), to: target.name.clone() });
+    }
+    graph.links.retain(|link| !(link.to == to && link.to_port == port));
+    graph.links.push(Link { from, from_port: 0, to, to_port: port });
+    Ok(())
+}
+
+/// Adds copies of nodes with the links among them; gives the new ids.
+pub(super) fn paste(graph: &mut Graph, fragment: &Graph) -> Vec<NodeId> {
+    let mut ids = HashMap::new();
+    let mut added = Vec::new();
+    for node in &fragment.nodes {
+        let mut copy = (**node).clone();
+        copy.id = graph.fresh_id();
+        if graph.by_name(&copy.name).is_some() {
+            copy.name = graph.fresh_name(copy.content.stem());
+        }
+        ids.insert(node.id, copy.id);
+        added.push(copy.id);
+        graph.nodes.push(Arc::new(copy));
+    }
+    for link in &fragment.links {
+        if let (Some(&from), Some(&to)) = (ids.get(&link.from), ids.get(&link.to)) {
+            graph.links.push(Link { from, to, ..*link });
+        }
+    }
+    added.iter().for_each(|&id| close_gaps(graph, id));
+    added
+}

@@ -1,0 +1,21 @@
+//! What follows from a document, computed and never stored: the program, what is wrong, what it costs, how it is drawn.
+//!
+//! Pure functions of a document. Knows graph, layers and op; knows neither burn nor egui.
+
+mod columns;
+mod cost;
+mod diagnostic;
+mod layout;
+mod lower;
+mod memory;
+mod receptive;
+
+pub use cost::{Cost, CostSettings, NodeCost, OpCost, Totals, cost};
+pub use diagnostic::{Diagnostic, Fix, Severity};
+pub use layout::{CARD, Card, Layout, Route, layout};
+pub use lower::{NodePlan, Plan, plan, plan_graph};
+pub use memory::{Breakdown, Engine, Memory};
+pub use receptive::{Field, receptive_fields};
+
+#[cfg(test)]
+mod tests;
