@@ -3,6 +3,7 @@
 //! (The map of the house is written below as the rooms are furnished.)
 
 pub mod cli;
+pub mod data;
 pub mod engine;
 pub mod graph;
 pub mod layers;
