@@ -12,3 +12,5 @@ pub mod plan;
 pub mod platform;
 pub mod presets;
 pub mod text;
+#[cfg(feature = "gui")]
+pub mod ui;

@@ -21,6 +21,8 @@ mod checkpoint;
 pub mod devices;
 #[cfg(feature = "train")]
 mod error;
+#[cfg(all(test, feature = "train"))]
+mod golden;
 #[cfg(feature = "train")]
 mod host;
 #[cfg(feature = "train")]
@@ -36,6 +38,8 @@ mod optim;
 #[cfg(feature = "train")]
 mod probe;
 #[cfg(feature = "train")]
+mod single;
+#[cfg(feature = "train")]
 mod train;
 #[cfg(feature = "train")]
 pub mod weights;
@@ -45,12 +49,12 @@ pub mod worker;
 pub use supervisor::{Supervisor, SupervisorError};
 
 #[cfg(feature = "train")]
+pub use self::{
+    error::EngineError,
+    host::HostTensor,
+    net::{LoadReport, Mismatch, Network},
+    single::{OpRun, run_op},
+    train::{EvalOutcome, StepOutcome, TrainJob, Trainer},
+};
+#[cfg(feature = "train")]
 pub use burn::tensor::Device;
-#[cfg(feature = "train")]
-pub use error::EngineError;
-#[cfg(feature = "train")]
-pub use host::HostTensor;
-#[cfg(feature = "train")]
-pub use net::{LoadReport, Mismatch, Network};
-#[cfg(feature = "train")]
-pub use train::{EvalOutcome, StepOutcome, TrainJob, Trainer};

@@ -224,20 +224,13 @@ pub fn set_field(layer: &mut dyn super::LayerKind, key: &str, text: &str) -> Res
         }
         fn choice(&mut self, spec: &FieldSpec, options: &[ChoiceOption], selected: &mut usize) {
             if self.wanted(spec) {
-<<<<<<< HEAD
-                let found = options.iter().position(|option| option.id == self.text.trim()).ok_or_else(|| {
-                    let ids: Vec<_> = options.iter().map(|option| option.id).collect();
-                    format!("{} must be one of {}. Received {:?}.", spec.key, ids.join(", "), self.text)
-=======
                 self.result = Some(if let Some(at) = options.iter().position(|option| option.id == self.text.trim()) {
                     *selected = at;
                     Ok(())
                 } else {
                     let ids: Vec<_> = options.iter().map(|option| option.id).collect();
                     Err(format!("{} must be one of {}. Received {:?}.", spec.key, ids.join(", "), self.text))
->>>>>>> layers
                 });
-                self.result = Some(found.map(|index| *selected = index));
             }
         }
     }

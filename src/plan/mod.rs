@@ -2,6 +2,7 @@
 //!
 //! Pure functions of a document. Knows graph, layers and op; knows neither burn nor egui.
 
+mod columns;
 mod cost;
 mod diagnostic;
 mod layout;
