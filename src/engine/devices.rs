@@ -8,7 +8,9 @@ use burn::tensor::Device;
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
     /// No device of that name.
-    #[error("The device must be auto, cpu or one of the list. Received {wanted:?}; there are {known}. See `striate devices`.")]
+    #[error(
+        "The device must be auto, cpu or one of the list. Received {wanted:?}; there are {known}. See `striate devices`."
+    )]
     Unknown {
         /// What was asked for.
         wanted: String,

@@ -72,7 +72,9 @@ pub enum WorkerError {
     #[error("Evaluating needs a network that can be trained on classes. This one cannot. Add a layer that learns.")]
     CannotJudge,
     /// There is nothing to measure on.
-    #[error("A split needs at least one image. {0} has none. Choose another split, or give it a share in the data settings.")]
+    #[error(
+        "A split needs at least one image. {0} has none. Choose another split, or give it a share in the data settings."
+    )]
     EmptySplit(Split),
     /// A message that makes no sense.
     #[error("A request must make sense. {0}.")]
@@ -125,7 +127,8 @@ pub fn main() -> ExitCode {
     match compute.map(std::thread::JoinHandle::join) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(_)) => {
-            let message = "The engine failed in a way it did not expect; the log says more. Its last checkpoint is good.";
+            let message =
+                "The engine failed in a way it did not expect; the log says more. Its last checkpoint is good.";
             told.send(&Event::Failed { run: None, message: message.into() });
             ExitCode::from(3)
         }
@@ -204,7 +207,8 @@ impl Worker {
 
     fn open(&mut self, choice: &DeviceChoice, threads: Option<u32>) -> Result<(), WorkerError> {
         if self.threads == 0 {
-            self.threads = threads.filter(|&n| n > 0).unwrap_or_else(|| u32::try_from(platform::threads()).unwrap_or(1));
+            self.threads =
+                threads.filter(|&n| n > 0).unwrap_or_else(|| u32::try_from(platform::threads()).unwrap_or(1));
             let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads as usize);
             if let Err(error) = pool.thread_name(|n| format!("striate-cpu-{n}")).build_global() {
                 tracing::warn!("the number of threads could not be set: {error}");

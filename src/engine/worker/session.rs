@@ -408,7 +408,8 @@ impl Session {
                     worker.out.send(&Event::Failed { run: Some(run), message: busy.into() });
                 }
                 Command::Open { .. } | Command::CheckDevice => {
-                    let busy = "The device can be changed or tested while nothing trains. A run is training. Stop it first.";
+                    let busy =
+                        "The device can be changed or tested while nothing trains. A run is training. Stop it first.";
                     worker.out.send(&Event::Failed { run: None, message: busy.into() });
                 }
                 Command::Probe(request) => {
