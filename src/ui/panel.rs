@@ -1,5 +1,6 @@
 //! What a panel is, what it sees, and what it may ask for. A panel never touches a document.
 
+use super::data_view::DataView;
 use super::runs::RunView;
 use crate::graph::{Content, Document, Edit, Graph, NodeId};
 use crate::plan::{Cost, Layout, Plan};
@@ -36,6 +37,8 @@ pub struct PanelCx<'a> {
     pub selection: &'a [NodeId],
     /// The run that is shown, if any.
     pub run: Option<&'a RunView>,
+    /// The data of the document, as far as it is open.
+    pub data: &'a DataView,
     /// RAM of the chosen device, if known.
     pub capacity_bytes: Option<u64>,
     /// Name of the chosen device.
@@ -105,6 +108,15 @@ pub enum UiCommand {
         /// Index in the validation (or training) images.
         image: usize,
     },
+    /// Ask for a folder of images and make it the data: `true` for MNIST's four files, `false` for a folder of photos.
+    ChooseData {
+        /// Four IDX files instead of a folder per class.
+        idx: bool,
+    },
+    /// Go on with the last run from its last checkpoint.
+    ResumeRun,
+    /// Empty the log.
+    ClearLog,
     /// Bring a panel to the front.
     ShowPanel(&'static str),
     /// Put text on the clipboard.
