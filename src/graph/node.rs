@@ -173,7 +173,7 @@ impl Graph {
     /// A name that no sibling has: the stem and the first free number.
     pub fn fresh_name(&self, stem: &str) -> String {
         let taken: std::collections::HashSet<&str> = self.nodes.iter().map(|node| node.name.as_str()).collect();
-        (1_u64..).map(|n| format!("{stem}{n}")).find(|name| !taken.contains(name.as_str())).unwrap_or_default()
+        (1..=u64::MAX).map(|n| format!("{stem}{n}")).find(|name| !taken.contains(name.as_str())).unwrap_or_default()
     }
 
     /// Index of each id in `nodes`.

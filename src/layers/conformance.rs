@@ -1,7 +1,7 @@
 //! What every layer kind must keep, tested for all of them. Knows no particular layer but the list of ids.
 
 use super::testing::lowered;
-use super::{Arity, FieldSpec, FieldValue, Layer, LayerKind, list_fields, set_field};
+use super::{Arity, FieldSpec, FieldValue, Layer, LayerKind as _, list_fields, set_field};
 use crate::op::{Shape, ShapeError};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -155,13 +155,39 @@ fn a_field_at_the_end_of_its_range_never_panics() {
 }
 
 #[test]
+fn any_whole_number_a_file_can_hold_never_panics() {
+    for layer in variants() {
+        let id = layer.about().id;
+        let settings = layer.to_json();
+        for (key, value) in settings.as_object().unwrap() {
+            for number in [0, 1, u64::MAX] {
+                let mut changed = settings.clone();
+                changed[key] = match value {
+                    serde_json::Value::Number(old) if old.is_u64() => number.into(),
+                    serde_json::Value::Array(_) => serde_json::json!([number, number]),
+                    _ => continue,
+                };
+                let changed = Layer::from_json(id, changed).unwrap().unwrap();
+                for shape in [Shape::map(16, 8, 8), Shape::vector(16)] {
+                    // What counts is that an answer comes back; zero filters, strides and kernels must be errors.
+                    let _ = changed.input_shape();
+                    let result = lowered(&changed, shape);
+                    let required = ["filters", "kernel", "stride", "scale", "features"].contains(&key.as_str());
+                    assert!(!(required && number == 0 && result.is_ok()), "{id}.{key} = 0");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn every_default_fits_a_map_of_16_channels_or_says_what_it_needs() {
     for layer in Layer::all() {
         let id = layer.about().id;
         match (layer.arity(), lowered(&layer, Shape::map(16, 8, 8))) {
             (Arity::Many, result) => assert!(matches!(result, Err(ShapeError::Inputs { .. })), "{id}"),
             (_, Err(error)) => {
-                assert!(id == "dense" && matches!(error, ShapeError::NeedsVector { .. }), "{id}: {error}")
+                assert!(id == "dense" && matches!(error, ShapeError::NeedsVector { .. }), "{id}: {error}");
             }
             (_, Ok(_)) => {}
         }
@@ -190,12 +216,13 @@ fn an_unknown_field_is_answered_with_the_fields_there_are() {
 fn a_value_outside_its_range_is_refused_and_changes_nothing() {
     let mut layer = Layer::from_id("conv2d").unwrap();
     let before = layer.clone();
-    for (key, text) in
-        [("filters", "0"), ("filters", "-3"), ("kernel", "3x999"), ("padding", "most"), ("bias", "maybe")]
+    for (key, text) in [("filters", "0"), ("filters", "-3"), ("kernel", "999"), ("padding", "most"), ("bias", "maybe")]
     {
         let error = set_field(&mut layer, key, text).unwrap_err();
         assert!(error.starts_with(&format!("{key} must be")) && error.contains(text), "{error}");
     }
+    // One bad half refuses the whole pair.
+    assert!(set_field(&mut layer, "kernel", "3x999").unwrap_err().contains("999"));
     assert_eq!(layer, before);
 }
 

@@ -88,6 +88,9 @@ const OUTPUT_PADDING: FieldSpec = FieldSpec::new(
     "Rows and columns added at the bottom and right, to reach an even size. Must be smaller than the stride or dilation.",
 );
 
+const STRIDE_UP: FieldSpec =
+    FieldSpec { help: "Step of the stamp on the output; 2 doubles height and width.", ..STRIDE };
+
 impl LayerKind for ConvTranspose2d {
     fn about(&self) -> &'static About {
         &ABOUT
@@ -124,9 +127,6 @@ impl LayerKind for ConvTranspose2d {
         self.activation.lower(lowering, sum)
     }
 }
-
-const STRIDE_UP: FieldSpec =
-    FieldSpec { help: "Step of the stamp on the output; 2 doubles height and width.", ..STRIDE };
 
 #[cfg(test)]
 mod tests {

@@ -168,7 +168,7 @@ pub fn set_field(layer: &mut dyn super::LayerKind, key: &str, text: &str) -> Res
             self.known.push(spec.key);
             spec.key == self.key
         }
-        fn whole(&self, spec: &FieldSpec, text: &str) -> Result<u64, String> {
+        fn whole(spec: &FieldSpec, text: &str) -> Result<u64, String> {
             let parsed: Option<u64> = text.trim().replace([',', '_'], "").parse().ok();
             match parsed {
                 Some(value) if (spec.min..=spec.max).contains(&(value as f64)) => Ok(value),
@@ -182,13 +182,13 @@ pub fn set_field(layer: &mut dyn super::LayerKind, key: &str, text: &str) -> Res
     impl FieldVisitor for Set<'_> {
         fn integer(&mut self, spec: &FieldSpec, value: &mut u64) {
             if self.wanted(spec) {
-                self.result = Some(self.whole(spec, self.text).map(|new| *value = new));
+                self.result = Some(Self::whole(spec, self.text).map(|new| *value = new));
             }
         }
         fn pair(&mut self, spec: &FieldSpec, value: &mut [u64; 2]) {
             if self.wanted(spec) {
                 let (a, b) = self.text.split_once(['x', '×', ',']).unwrap_or((self.text, self.text));
-                let both = self.whole(spec, a).and_then(|a| Ok([a, self.whole(spec, b)?]));
+                let both = Self::whole(spec, a).and_then(|a| Ok([a, Self::whole(spec, b)?]));
                 self.result = Some(both.map(|new| *value = new));
             }
         }
@@ -224,15 +224,12 @@ pub fn set_field(layer: &mut dyn super::LayerKind, key: &str, text: &str) -> Res
         }
         fn choice(&mut self, spec: &FieldSpec, options: &[ChoiceOption], selected: &mut usize) {
             if self.wanted(spec) {
-                self.result = Some(match options.iter().position(|option| option.id == self.text.trim()) {
-                    Some(index) => {
-                        *selected = index;
-                        Ok(())
-                    }
-                    None => {
-                        let ids: Vec<_> = options.iter().map(|option| option.id).collect();
-                        Err(format!("{} must be one of {}. Received {:?}.", spec.key, ids.join(", "), self.text))
-                    }
+                self.result = Some(if let Some(at) = options.iter().position(|option| option.id == self.text.trim()) {
+                    *selected = at;
+                    Ok(())
+                } else {
+                    let ids: Vec<_> = options.iter().map(|option| option.id).collect();
+                    Err(format!("{} must be one of {}. Received {:?}.", spec.key, ids.join(", "), self.text))
                 });
             }
         }

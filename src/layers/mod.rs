@@ -9,6 +9,10 @@
 //! Knows `op` only.
 
 mod activation;
+mod add;
+mod avg_pool;
+mod batch_norm;
+mod concat;
 #[cfg(test)]
 mod conformance;
 mod conv2d;
@@ -18,19 +22,25 @@ mod dropout;
 mod field;
 mod flatten;
 mod global_avg_pool;
+mod group_norm;
 mod input;
+mod layer_norm;
 mod lrn;
-mod merge;
-mod norm;
+mod max_pool;
+mod multiply;
 mod padding;
-mod pool;
 mod registry;
 mod residual;
-mod resize;
 #[cfg(test)]
 mod testing;
+mod upsample;
+mod zero_pad;
 
 pub use activation::Activation;
+pub use add::Add;
+pub use avg_pool::AvgPool;
+pub use batch_norm::BatchNorm;
+pub use concat::Concat;
 pub use conv_transpose2d::ConvTranspose2d;
 pub use conv2d::Conv2d;
 pub use dense::Dense;
@@ -38,15 +48,17 @@ pub use dropout::Dropout;
 pub use field::{Act, ChoiceOption, FieldSpec, FieldValue, FieldVisitor, Unit, get_field, list_fields, set_field};
 pub use flatten::Flatten;
 pub use global_avg_pool::GlobalAvgPool;
+pub use group_norm::GroupNorm;
 pub use input::Input;
+pub use layer_norm::LayerNorm;
 pub use lrn::Lrn;
-pub use merge::{Add, Concat, Multiply};
-pub use norm::{BatchNorm, GroupNorm, LayerNorm};
+pub use max_pool::MaxPool;
+pub use multiply::Multiply;
 pub use padding::Padding;
-pub use pool::{AvgPool, MaxPool};
 pub use registry::Layer;
 pub use residual::Residual;
-pub use resize::{Upsample, ZeroPad};
+pub use upsample::Upsample;
+pub use zero_pad::ZeroPad;
 
 use crate::op::{Lowering, Shape, ShapeError, ValueId};
 

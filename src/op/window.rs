@@ -43,6 +43,8 @@ impl Pads {
 /// # Source
 /// TensorFlow, "Notes on padding combination with conv and pool"; dilation enters through the effective kernel
 /// `dilation * (kernel - 1) + 1`.
+/// # Errors
+/// A kernel, stride or dilation of zero; sizes past 64 bits.
 pub fn same_pads(input: [u64; 2], kernel: [u64; 2], stride: [u64; 2], dilation: [u64; 2]) -> Result<Pads, ShapeError> {
     let axis = |i: usize| -> Result<(u64, u64), ShapeError> {
         let effective = effective_kernel(kernel[i], dilation[i])?;

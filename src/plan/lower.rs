@@ -156,9 +156,9 @@ impl Walk {
             if links.is_empty() && node.content.arity() != Arity::Zero {
                 self.record(path, node.id, NodePlan::default());
                 if lone {
-                    self.loose(node, path)
+                    self.loose(node, path);
                 } else {
-                    self.no_input(node, path)
+                    self.no_input(node, path);
                 }
                 continue;
             }
@@ -176,7 +176,7 @@ impl Walk {
         graph
             .nodes
             .iter()
-            .filter(|node| !feeds.contains(&node.id) && !(node.content.is_input() && graph.nodes.len() > 1))
+            .filter(|node| !feeds.contains(&node.id) && (!node.content.is_input() || graph.nodes.len() == 1))
             .filter(|node| into.contains_key(&node.id) || node.content.is_input())
             .filter_map(|node| values.get(&node.id).map(|value| (node.name.clone(), *value)))
             .collect()
@@ -231,14 +231,14 @@ impl Walk {
                     self.lowering.rollback(mark);
                     let shapes: Vec<Shape> = inputs.iter().map(|&id| self.lowering.shape(id).clone()).collect();
                     let ways = fixes(&error, graph, node, &shapes);
-                    let link = self.blamed(&error, links, &shapes);
+                    let link = Self::blamed(&error, links, &shapes);
                     self.report(node, path, Severity::Error, error.to_string(), ways, link);
                 }
                 None
             }
         };
         let end = self.lowering.op_count();
-        let span = if start == end { Vec::new() } else { vec![start..end] };
+        let span = (start != end).then_some(start..end).into_iter().collect();
         self.record(path, node.id, NodePlan { spans: span, inputs: inputs.to_vec(), output });
         output
     }
@@ -336,7 +336,7 @@ impl Walk {
     }
 
     /// The wire to mark: the one whose shape differs, or the only one.
-    fn blamed(&self, error: &ShapeError, links: &[Link], shapes: &[Shape]) -> Option<Link> {
+    fn blamed(error: &ShapeError, links: &[Link], shapes: &[Shape]) -> Option<Link> {
         match error {
             ShapeError::Mismatch { .. } => {
                 let odd = shapes.iter().position(|shape| Some(shape) != shapes.first());

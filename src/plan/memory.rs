@@ -200,14 +200,14 @@ impl<'a> Replay<'a> {
                 ..Held::default()
             },
             Op::MaxPool { .. } => Held { inputs: true, extra: made.saturating_mul(2), ..Held::default() },
-            Op::AvgPool { .. } | Op::Dense { .. } | Op::PRelu => Held { inputs: true, ..Held::default() },
+            Op::AvgPool { .. } | Op::Dense { .. } | Op::PRelu | Op::Activation(_) | Op::Multiply => {
+                Held { inputs: true, ..Held::default() }
+            }
             Op::BatchNorm { .. } | Op::LayerNorm { .. } | Op::GroupNorm { .. } => {
                 Held { inputs: true, extra: read.saturating_mul(2), backward: read, ..Held::default() }
             }
             Op::Lrn { .. } => Held { inputs: true, extra: read.saturating_mul(3), backward: read, ..Held::default() },
             Op::Dropout { .. } => Held { extra: made.saturating_mul(1), ..Held::default() },
-            Op::Activation(_) => Held { inputs: true, ..Held::default() },
-            Op::Multiply => Held { inputs: true, ..Held::default() },
             Op::GlobalAvgPool
             | Op::Flatten
             | Op::ZeroPad { .. }

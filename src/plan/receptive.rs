@@ -67,11 +67,11 @@ pub fn receptive_fields(program: &Program) -> Vec<Field> {
                 }
             }
             Op::Upsample { scale, mode } => {
-                for axis in 0..2 {
+                for (axis, scale) in scale.iter().enumerate() {
                     if *mode == UpsampleMode::Bilinear {
                         field.size[axis] += field.jump[axis];
                     }
-                    field.jump[axis] /= scale[axis].max(1) as f64;
+                    field.jump[axis] /= (*scale).max(1) as f64;
                 }
             }
             Op::GlobalAvgPool | Op::Dense { .. } => field = Field { size: whole, jump: whole },

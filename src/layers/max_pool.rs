@@ -1,4 +1,4 @@
-//! Max pooling and average pooling.
+//! The max pooling layer, and what both kinds of windowed pooling share.
 
 use super::conv2d::{KERNEL, STRIDE};
 use super::{About, Family, FieldSpec, FieldVisitor, LayerKind, Padding, one_input};
@@ -34,7 +34,7 @@ impl Default for MaxPool {
     }
 }
 
-static ABOUT_MAX: About = About {
+static ABOUT: About = About {
     id: "max_pool",
     name: "Max pooling",
     stem: "pool",
@@ -50,16 +50,17 @@ static ABOUT_MAX: About = About {
     source: "PyTorch MaxPool2d; Scherer et al., Evaluation of pooling operations (2010)",
 };
 
-const CEIL: FieldSpec = FieldSpec::plain(
+pub(super) const CEIL: FieldSpec = FieldSpec::plain(
     "ceil",
     "Round size up",
     "Lets a last window hang over the edge, so no row or column is left out. GoogLeNet and SqueezeNet need it.",
 );
-const WINDOW: FieldSpec = FieldSpec { help: "Height and width of the window that becomes one value.", ..KERNEL };
+pub(super) const WINDOW: FieldSpec =
+    FieldSpec { help: "Height and width of the window that becomes one value.", ..KERNEL };
 
 impl LayerKind for MaxPool {
     fn about(&self) -> &'static About {
-        &ABOUT_MAX
+        &ABOUT
     }
 
     fn fields(&mut self, visitor: &mut dyn FieldVisitor) {
@@ -70,85 +71,13 @@ impl LayerKind for MaxPool {
     }
 
     fn lower(&self, lowering: &mut Lowering, inputs: &[ValueId]) -> Result<ValueId, ShapeError> {
-        let pads = pads(ABOUT_MAX.name, lowering, inputs, self.padding, self.kernel, self.stride)?;
+        let pads = pads(ABOUT.name, lowering, inputs, self.padding, self.kernel, self.stride)?;
         lowering.push(Op::MaxPool { kernel: self.kernel, stride: self.stride, pads, ceil: self.ceil }, inputs)
     }
 }
 
-/// Average pooling: the mean of each window.
-///
-/// # Shapes
-/// As [`MaxPool`].
-/// # Cost
-/// 0 parameters, 0 MACs; nothing is kept for the backward pass.
-/// # Errors
-/// As [`MaxPool`].
-/// # Source
-/// PyTorch `AvgPool2d`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct AvgPool {
-    /// Height, width.
-    pub kernel: [u64; 2],
-    /// Vertical, horizontal.
-    pub stride: [u64; 2],
-    /// Padding with zeros.
-    pub padding: Padding,
-    /// Round the output size up.
-    pub ceil: bool,
-    /// Whether padding counts in the mean.
-    pub count_padding: bool,
-}
-
-impl Default for AvgPool {
-    fn default() -> Self {
-        Self { kernel: [2, 2], stride: [2, 2], padding: Padding::Valid, ceil: false, count_padding: true }
-    }
-}
-
-static ABOUT_AVG: About = About {
-    id: "avg_pool",
-    name: "Average pooling",
-    stem: "pool",
-    family: Family::Pooling,
-    summary: "Takes the mean of each window and shrinks the map.",
-    help: "Replaces each window of a channel by its mean. Softer than max pooling: everything in the window counts a \
-           little. LeNet-5 and the transitions of DenseNet use it.\n\n\
-           **Output size** `(input + padding − kernel) / stride`, rounded down, `+ 1`\n\n\
-           **Parameters** 0, **MACs** 0\n\n\
-           At the edge the frameworks differ. PyTorch counts padded zeros as values (`count padding` on, the default), so \
-           means at the border are too small. TensorFlow with padding *same* divides by the real pixels only: switch \
-           `count padding` off to get its numbers.",
-    source: "PyTorch AvgPool2d; TensorFlow tf.nn.avg_pool2d; LeCun et al. (1998)",
-};
-
-const COUNT_PADDING: FieldSpec = FieldSpec::plain(
-    "count_padding",
-    "Count padding",
-    "On: padded zeros count in the mean, as in PyTorch. Off: only real pixels do, as in TensorFlow with padding same.",
-);
-
-impl LayerKind for AvgPool {
-    fn about(&self) -> &'static About {
-        &ABOUT_AVG
-    }
-
-    fn fields(&mut self, visitor: &mut dyn FieldVisitor) {
-        visitor.pair(&WINDOW, &mut self.kernel);
-        visitor.pair(&STRIDE, &mut self.stride);
-        self.padding.fields(visitor);
-        visitor.flag(&CEIL, &mut self.ceil);
-        visitor.flag(&COUNT_PADDING, &mut self.count_padding);
-    }
-
-    fn lower(&self, lowering: &mut Lowering, inputs: &[ValueId]) -> Result<ValueId, ShapeError> {
-        let pads = pads(ABOUT_AVG.name, lowering, inputs, self.padding, self.kernel, self.stride)?;
-        let (kernel, stride) = (self.kernel, self.stride);
-        lowering.push(Op::AvgPool { kernel, stride, pads, ceil: self.ceil, count_padding: self.count_padding }, inputs)
-    }
-}
-
-fn pads(
+/// The explicit padding of a pooling layer for its input.
+pub(super) fn pads(
     name: &'static str,
     lowering: &Lowering,
     inputs: &[ValueId],
@@ -172,7 +101,6 @@ mod tests {
         // (7 - 2)/2 + 1 = 3 rounded down, 4 rounded up.
         assert_eq!(output(&MaxPool::default(), Shape::map(8, 7, 7)), Ok(Shape::map(8, 3, 3)));
         assert_eq!(output(&MaxPool { ceil: true, ..Default::default() }, Shape::map(8, 7, 7)), Ok(Shape::map(8, 4, 4)));
-        assert_eq!(output(&AvgPool::default(), Shape::map(6, 28, 28)), Ok(Shape::map(6, 14, 14)));
     }
 
     #[test]
@@ -181,13 +109,6 @@ mod tests {
         let pool = MaxPool { kernel: [3, 3], ..Default::default() };
         assert_eq!(output(&pool, Shape::map(96, 55, 55)), Ok(Shape::map(96, 27, 27)));
         assert_eq!(output(&pool, Shape::map(256, 13, 13)), Ok(Shape::map(256, 6, 6)));
-    }
-
-    #[test]
-    fn same_padding_divides_by_the_stride_and_rounds_up() {
-        // ceil(7 / 2) = 4.
-        let pool = AvgPool { kernel: [3, 3], padding: Padding::Same, ..Default::default() };
-        assert_eq!(output(&pool, Shape::map(8, 7, 7)), Ok(Shape::map(8, 4, 4)));
     }
 
     #[test]

@@ -1,0 +1,46 @@
+//! Runs programs: forward, backward, optimizer steps, weights on disk. burn lives here and nowhere else.
+//!
+//! The engine is another process. [`Supervisor`] starts it and talks to it in the plain data of [`protocol`]; neither
+//! knows burn, and window and command line use nothing else of this folder (besides [`run`], the run folder).
+//!
+//! Inside the worker, [`Network`] is a program with weights on one device and [`Trainer`] takes optimizer steps with it.
+//! Both take plain buffers and give plain buffers, so that nobody outside this folder sees a tensor. This folder knows op,
+//! graph's settings and the batches of data; it does not know egui.
+
+pub mod channel;
+pub mod protocol;
+pub mod run;
+mod supervisor;
+
+#[cfg(feature = "train")]
+mod checkpoint;
+#[cfg(feature = "train")]
+mod error;
+#[cfg(feature = "train")]
+mod host;
+#[cfg(feature = "train")]
+mod init;
+#[cfg(feature = "train")]
+mod loss;
+#[cfg(feature = "train")]
+mod net;
+#[cfg(feature = "train")]
+mod ops;
+#[cfg(feature = "train")]
+mod optim;
+#[cfg(feature = "train")]
+mod train;
+#[cfg(feature = "train")]
+pub mod weights;
+
+pub use supervisor::{Supervisor, SupervisorError};
+
+#[cfg(feature = "train")]
+pub use self::{
+    error::EngineError,
+    host::HostTensor,
+    net::{LoadReport, Mismatch, Network},
+    train::{EvalOutcome, StepOutcome, TrainJob, Trainer},
+};
+#[cfg(feature = "train")]
+pub use burn::tensor::Device;

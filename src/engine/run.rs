@@ -1,0 +1,680 @@
+//! The run folder: everything that a training run leaves behind, and the only truth about it.
+//!
+//! ```text
+//! run.json             who, when, on which device, with which seed, and how it stands
+//! document.json        the document as it was trained
+//! metrics.jsonl        one line per step and per epoch
+//! ckpt/<step>/         the last checkpoint: weights, optimizer, progress
+//! best.safetensors     the best weights, with document, preprocessing and classes inside
+//! last.safetensors     the last weights, once the run has ended
+//! ```
+//!
+//! Files are written under another name, synced and renamed. Knows no burn: window and command line read runs with it.
+
+use super::protocol::{EpochReport, FinishReason, StepReport};
+use crate::platform;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Why a run folder could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The system refused.
+    #[error("A run folder must be readable and writable. {path}: {source}. Check the disk and its rights.")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Not a run folder.
+    #[error("A run folder holds run.json and document.json. {path}: {found}. Choose the folder that training wrote.")]
+    NotARun {
+        /// Which folder or file.
+        path: PathBuf,
+        /// What is wrong.
+        found: String,
+    },
+    /// It is there already.
+    #[error("A new run needs a folder of its own. {0} has a run in it. Choose another folder, or resume that run.")]
+    Exists(PathBuf),
+    /// Somebody trains in it now.
+    #[error(
+        "A run can be trained by one process at a time. {path} is being trained by process {pid}. Stop that first."
+    )]
+    Busy {
+        /// The folder.
+        path: PathBuf,
+        /// Who.
+        pid: u32,
+    },
+    /// Nothing to resume from.
+    #[error("Resuming needs a checkpoint. {0} has none. Start the training anew.")]
+    NoCheckpoint(PathBuf),
+}
+
+/// How a run stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// A process trains it, or did when this was written; see [`RunRecord::status_now`].
+    #[default]
+    Running,
+    /// Its process ended without a word; it can be resumed from its last checkpoint.
+    Interrupted,
+    /// Ended as it should.
+    Finished,
+    /// Ended with an error.
+    Failed,
+}
+
+impl RunStatus {
+    /// For a person.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Interrupted => "interrupted",
+            Self::Finished => "finished",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// `run.json`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunRecord {
+    /// Unique enough: time and process of the start.
+    pub id: String,
+    /// Name of the document.
+    pub name: String,
+    /// Seconds since 1970.
+    pub created: u64,
+    /// Version of Striate.
+    pub striate: String,
+    /// Name of the device.
+    pub device: String,
+    /// CPU threads; the same number is needed for the very same losses.
+    pub threads: u32,
+    /// Seed.
+    pub seed: u64,
+    /// How it stands.
+    pub status: RunStatus,
+    /// Why it ended, if it did.
+    pub reason: Option<FinishReason>,
+    /// What went wrong, if something did.
+    pub message: Option<String>,
+    /// The process that trains or trained it.
+    pub pid: u32,
+    /// Class names of its data.
+    pub classes: Vec<String>,
+    /// Steps of one epoch.
+    pub steps_per_epoch: u64,
+    /// Epochs asked for.
+    pub epochs: u32,
+    /// Steps done when this was written.
+    pub step: u64,
+    /// How often the batch was halved after running out of memory.
+    pub halvings: u32,
+}
+
+impl RunRecord {
+    /// The status, knowing whether the process is still there.
+    pub fn status_now(&self) -> RunStatus {
+        match self.status {
+            RunStatus::Running if platform::process_alive(self.pid) == Some(false) => RunStatus::Interrupted,
+            status => status,
+        }
+    }
+}
+
+/// One line of `metrics.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum Line {
+    Step {
+        step: u64,
+        epoch: u32,
+        loss: Option<f64>,
+        metrics: serde_json::Map<String, serde_json::Value>,
+        learning_rate: f64,
+        grad_norm: Option<f64>,
+        images: u64,
+        secs: f64,
+        images_per_sec: f64,
+    },
+    Epoch {
+        epoch: u32,
+        step: u64,
+        train_loss: Option<f64>,
+        train_metrics: serde_json::Map<String, serde_json::Value>,
+        validation_loss: Option<f64>,
+        validation_metrics: serde_json::Map<String, serde_json::Value>,
+        secs: f64,
+        is_best: bool,
+    },
+}
+
+/// All numbers of a run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Metrics {
+    /// Steps in order.
+    pub steps: Vec<StepReport>,
+    /// Epochs in order.
+    pub epochs: Vec<EpochReport>,
+}
+
+/// Serialises a step as the object that `metrics.jsonl` and `--json` hold.
+pub fn step_json(report: &StepReport) -> serde_json::Value {
+    serde_json::to_value(Line::from(report)).unwrap_or_default()
+}
+
+/// Serialises an epoch as the object that `metrics.jsonl` and `--json` hold.
+pub fn epoch_json(report: &EpochReport) -> serde_json::Value {
+    serde_json::to_value(Line::from(report)).unwrap_or_default()
+}
+
+/// A folder with a run in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+impl RunFolder {
+    /// Opens a folder that has a run in it.
+    ///
+    /// # Errors
+    /// There is no run in it.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, RunError> {
+        let path = path.into();
+        if path.join("run.json").is_file() && path.join("document.json").is_file() {
+            Ok(Self { path })
+        } else {
+            let found = if path.is_dir() { "it has no run.json" } else { "there is no such folder" };
+            Err(RunError::NotARun { path, found: found.into() })
+        }
+    }
+
+    /// Makes a new run folder with its document.
+    ///
+    /// # Errors
+    /// There is a run in it already, or it cannot be written.
+    pub fn create(path: impl Into<PathBuf>, document: &str, record: &RunRecord) -> Result<Self, RunError> {
+        let folder = Self { path: path.into() };
+        if folder.path.join("run.json").exists() {
+            return Err(RunError::Exists(folder.path));
+        }
+        std::fs::create_dir_all(&folder.path).map_err(|source| io_error(&folder.path, source))?;
+        write_file(&folder.document_path(), document.as_bytes())?;
+        folder.write_record(record)?;
+        Ok(folder)
+    }
+
+    /// All runs directly inside a folder, newest first.
+    pub fn list(parent: &Path) -> Vec<Self> {
+        let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
+        let mut runs: Vec<_> = entries
+            .filter_map(|entry| Self::open(entry.path()).ok())
+            .map(|folder| (folder.record().map_or(0, |record| record.created), folder))
+            .collect();
+        runs.sort_by(|(a, x), (b, y)| b.cmp(a).then_with(|| y.path.cmp(&x.path)));
+        runs.into_iter().map(|(_, folder)| folder).collect()
+    }
+
+    /// The first folder `<parent>/<name>-<n>` that is not there yet.
+    pub fn free_path(parent: &Path, name: &str) -> PathBuf {
+        let clean: String = name
+            .chars()
+            .map(|c| if c.is_alphanumeric() || c == '-' || c == '_' || c == '.' { c.to_ascii_lowercase() } else { '-' })
+            .collect();
+        let clean = clean.trim_matches(['-', '.']);
+        let stem = if clean.is_empty() { "run" } else { clean };
+        let mut number = 1_u32;
+        loop {
+            let path = parent.join(format!("{stem}-{number}"));
+            if number == u32::MAX || !path.exists() {
+                return path;
+            }
+            number += 1;
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// `document.json`
+    pub fn document_path(&self) -> PathBuf {
+        self.path.join("document.json")
+    }
+
+    /// `metrics.jsonl`
+    pub fn metrics_path(&self) -> PathBuf {
+        self.path.join("metrics.jsonl")
+    }
+
+    /// `best.safetensors`
+    pub fn best_path(&self) -> PathBuf {
+        self.path.join("best.safetensors")
+    }
+
+    /// `last.safetensors`
+    pub fn last_path(&self) -> PathBuf {
+        self.path.join("last.safetensors")
+    }
+
+    /// The weights to use: the best, else the last, else those of the checkpoint.
+    pub fn weights_path(&self) -> Option<PathBuf> {
+        [self.best_path(), self.last_path()]
+            .into_iter()
+            .find(|path| path.is_file())
+            .or_else(|| Some(self.checkpoint()?.1.join("weights.safetensors")))
+    }
+
+    /// Reads `run.json`.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not a run's record.
+    pub fn record(&self) -> Result<RunRecord, RunError> {
+        let path = self.path.join("run.json");
+        let text = std::fs::read_to_string(&path).map_err(|source| io_error(&path, source))?;
+        serde_json::from_str(&text).map_err(|error| RunError::NotARun { path, found: error.to_string() })
+    }
+
+    /// Replaces `run.json`.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_record(&self, record: &RunRecord) -> Result<(), RunError> {
+        let text = serde_json::to_vec_pretty(record).unwrap_or_default();
+        write_file(&self.path.join("run.json"), &text)
+    }
+
+    /// Reads the document's JSON.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn document(&self) -> Result<String, RunError> {
+        let path = self.document_path();
+        std::fs::read_to_string(&path).map_err(|source| io_error(&path, source))
+    }
+
+    /// Reads all numbers; a last line that was cut off is left out.
+    ///
+    /// # Errors
+    /// The file cannot be read. A run without steps has no file: that is no error.
+    pub fn metrics(&self) -> Result<Metrics, RunError> {
+        let path = self.metrics_path();
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Metrics::default()),
+            Err(source) => return Err(io_error(&path, source)),
+        };
+        let mut metrics = Metrics::default();
+        for line in BufReader::new(file).split(b'\n') {
+            let line = line.map_err(|source| io_error(&path, source))?;
+            match serde_json::from_slice::<Line>(&line) {
+                Ok(line) => line.add_to(&mut metrics),
+                Err(_) => break,
+            }
+        }
+        Ok(metrics)
+    }
+
+    /// Cuts the numbers back to a step, so that training can go on after it.
+    ///
+    /// # Errors
+    /// The file cannot be read or written.
+    pub fn cut_metrics(&self, step: u64) -> Result<(), RunError> {
+        // Lines are kept as they are: reading and writing a number again may change its last digit.
+        let path = self.metrics_path();
+        let old = match std::fs::read(&path) {
+            Ok(old) => old,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(source) => return Err(io_error(&path, source)),
+        };
+        let mut kept = Vec::new();
+        for line in old.split_inclusive(|&byte| byte == b'\n') {
+            match serde_json::from_slice::<Line>(line) {
+                Ok(Line::Step { step: at, .. } | Line::Epoch { step: at, .. }) if at <= step => {
+                    kept.extend_from_slice(line);
+                }
+                _ => break,
+            }
+        }
+        write_file(&path, &kept)
+    }
+
+    /// The last checkpoint: its step and folder.
+    pub fn checkpoint(&self) -> Option<(u64, PathBuf)> {
+        let entries = std::fs::read_dir(self.path.join("ckpt")).ok()?.flatten();
+        entries.filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path()))).max()
+    }
+
+    /// Writes a checkpoint: `fill` is given an empty folder, which then takes its place in one rename; older ones go.
+    ///
+    /// # Errors
+    /// What `fill` says, or the system refuses; the checkpoint before is then still there.
+    pub fn write_checkpoint<E: From<RunError>>(
+        &self,
+        step: u64,
+        fill: impl FnOnce(&Path) -> Result<(), E>,
+    ) -> Result<PathBuf, E> {
+        let parent = self.path.join("ckpt");
+        let (aside, place) = (parent.join(format!("{step}.new")), parent.join(step.to_string()));
+        if place.is_dir() {
+            return Ok(place);
+        }
+        let io = |path: &Path, result: io::Result<()>| result.map_err(|source| E::from(io_error(path, source)));
+        if aside.exists() {
+            io(&aside, std::fs::remove_dir_all(&aside))?;
+        }
+        io(&aside, std::fs::create_dir_all(&aside))?;
+        fill(&aside)?;
+        io(&aside, sync_folder(&aside))?;
+        io(&place, std::fs::rename(&aside, &place))?;
+        io(&parent, sync_entry(&parent))?;
+        let older = std::fs::read_dir(&parent).into_iter().flatten().flatten();
+        for entry in older.filter(|entry| entry.path() != place) {
+            // A leftover costs room, nothing else; the newest one counts.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+        Ok(place)
+    }
+}
+
+/// Adds lines to `metrics.jsonl`, one write each, so that a killed process leaves whole lines.
+#[derive(Debug)]
+pub struct MetricsWriter {
+    file: File,
+    path: PathBuf,
+}
+
+impl MetricsWriter {
+    /// Opens the file at its end.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn open(folder: &RunFolder) -> Result<Self, RunError> {
+        let path = folder.metrics_path();
+        let file = File::options().create(true).append(true).open(&path).map_err(|source| io_error(&path, source))?;
+        Ok(Self { file, path })
+    }
+
+    /// Adds a step.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn step(&mut self, report: &StepReport) -> Result<(), RunError> {
+        self.line(&Line::from(report))
+    }
+
+    /// Adds an epoch.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn epoch(&mut self, report: &EpochReport) -> Result<(), RunError> {
+        self.line(&Line::from(report))
+    }
+
+    /// Makes sure that all lines are on the disk: before a checkpoint that counts on them.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn sync(&mut self) -> Result<(), RunError> {
+        self.file.sync_data().map_err(|source| io_error(&self.path, source))
+    }
+
+    fn line(&mut self, line: &Line) -> Result<(), RunError> {
+        let mut text = String::new();
+        push_line(&mut text, line);
+        self.file.write_all(text.as_bytes()).map_err(|source| io_error(&self.path, source))
+    }
+}
+
+/// Seconds since 1970.
+pub fn now_secs() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}
+
+/// Writes a file under another name, syncs it and renames it.
+///
+/// # Errors
+/// The system refuses; the file before is then still there.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
+    let aside = path.with_added_extension("new");
+    let write = || -> io::Result<()> {
+        let mut file = File::create(&aside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&aside, path)
+    };
+    write().map_err(|source| io_error(path, source))
+}
+
+fn io_error(path: &Path, source: io::Error) -> RunError {
+    RunError::Io { path: path.to_path_buf(), source }
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_file() {
+            File::options().write(true).open(&path)?.sync_all()?;
+        }
+    }
+    sync_entry(folder)
+}
+
+/// Makes a rename inside a folder durable; only Unix lets a folder be synced.
+fn sync_entry(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+fn push_line(text: &mut String, line: &Line) {
+    text.push_str(&serde_json::to_string(line).unwrap_or_default());
+    text.push('\n');
+}
+
+fn to_map(metrics: &[(String, f64)]) -> serde_json::Map<String, serde_json::Value> {
+    metrics.iter().map(|(name, value)| (name.clone(), serde_json::Value::from(*value))).collect()
+}
+
+fn from_map(map: serde_json::Map<String, serde_json::Value>) -> Vec<(String, f64)> {
+    map.into_iter().map(|(name, value)| (name, value.as_f64().unwrap_or(f64::NAN))).collect()
+}
+
+/// JSON has no word for a number that is none.
+fn finite(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
+}
+
+impl From<&StepReport> for Line {
+    fn from(report: &StepReport) -> Self {
+        Self::Step {
+            step: report.step,
+            epoch: report.epoch,
+            loss: finite(report.loss),
+            metrics: to_map(&report.metrics),
+            learning_rate: report.learning_rate,
+            grad_norm: finite(report.grad_norm),
+            images: report.images,
+            secs: report.secs,
+            images_per_sec: report.images_per_sec,
+        }
+    }
+}
+
+impl From<&EpochReport> for Line {
+    fn from(report: &EpochReport) -> Self {
+        Self::Epoch {
+            epoch: report.epoch,
+            step: report.step,
+            train_loss: finite(report.train_loss),
+            train_metrics: to_map(&report.train_metrics),
+            validation_loss: report.validation_loss.and_then(finite),
+            validation_metrics: to_map(&report.validation_metrics),
+            secs: report.secs,
+            is_best: report.is_best,
+        }
+    }
+}
+
+impl Line {
+    fn add_to(self, all: &mut Metrics) {
+        match self {
+            Self::Step { step, epoch, loss, metrics, learning_rate, grad_norm, images, secs, images_per_sec } => {
+                all.steps.push(StepReport {
+                    step,
+                    epoch,
+                    loss: loss.unwrap_or(f64::NAN),
+                    metrics: from_map(metrics),
+                    learning_rate,
+                    grad_norm: grad_norm.unwrap_or(f64::NAN),
+                    images,
+                    secs,
+                    images_per_sec,
+                })
+            }
+            Self::Epoch {
+                epoch,
+                step,
+                train_loss,
+                train_metrics,
+                validation_loss,
+                validation_metrics,
+                secs,
+                is_best,
+            } => all.epochs.push(EpochReport {
+                epoch,
+                step,
+                train_loss: train_loss.unwrap_or(f64::NAN),
+                train_metrics: from_map(train_metrics),
+                validation_loss,
+                validation_metrics: from_map(validation_metrics),
+                secs,
+                is_best,
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(step: u64, loss: f64) -> StepReport {
+        StepReport {
+            step,
+            epoch: 1,
+            loss,
+            metrics: vec![("accuracy".into(), 0.5)],
+            learning_rate: 1e-3,
+            grad_norm: 1.5,
+            images: 64,
+            secs: 0.25,
+            images_per_sec: 256.0,
+        }
+    }
+
+    fn epoch(step: u64) -> EpochReport {
+        EpochReport {
+            epoch: 1,
+            step,
+            train_loss: 2.0,
+            train_metrics: vec![("accuracy".into(), 0.4)],
+            validation_loss: None,
+            validation_metrics: Vec::new(),
+            secs: 9.0,
+            is_best: true,
+        }
+    }
+
+    fn new_run(parent: &Path) -> RunFolder {
+        let record = RunRecord { id: "a".into(), pid: std::process::id(), ..RunRecord::default() };
+        RunFolder::create(parent.join("run-1"), "{}", &record).unwrap()
+    }
+
+    #[test]
+    fn numbers_come_back_and_a_line_cut_off_by_a_kill_is_left_out() {
+        let scratch = tempfile::tempdir().unwrap();
+        let run = new_run(scratch.path());
+        let mut writer = MetricsWriter::open(&run).unwrap();
+        writer.step(&step(1, 2.5)).unwrap();
+        writer.step(&step(2, f64::NAN)).unwrap();
+        writer.epoch(&epoch(2)).unwrap();
+        let mut file = File::options().append(true).open(run.metrics_path()).unwrap();
+        file.write_all(b"{\"kind\":\"step\",\"step\":3,\"ep").unwrap();
+        let metrics = run.metrics().unwrap();
+        assert_eq!(metrics.steps.first(), Some(&step(1, 2.5)));
+        assert!(metrics.steps.get(1).unwrap().loss.is_nan());
+        assert_eq!((metrics.steps.len(), metrics.epochs), (2, vec![epoch(2)]));
+    }
+
+    #[test]
+    fn cutting_back_keeps_exactly_the_steps_before_the_checkpoint() {
+        let scratch = tempfile::tempdir().unwrap();
+        let run = new_run(scratch.path());
+        let mut writer = MetricsWriter::open(&run).unwrap();
+        for n in 1..=10 {
+            writer.step(&step(n, 1.0 / n as f64)).unwrap();
+            if n % 5 == 0 {
+                writer.epoch(&epoch(n)).unwrap();
+            }
+        }
+        run.cut_metrics(7).unwrap();
+        let metrics = run.metrics().unwrap();
+        assert!(metrics.steps.iter().map(|step| step.step).eq(1..=7));
+        // 1/3 has no short decimal form: it must still be the same number.
+        assert_eq!(metrics.steps.get(2).unwrap().loss.to_bits(), (1.0_f64 / 3.0).to_bits());
+        assert!(metrics.epochs.iter().map(|epoch| epoch.step).eq([5]));
+    }
+
+    #[test]
+    fn a_checkpoint_takes_the_place_of_the_one_before_and_a_failed_one_does_not() {
+        let scratch = tempfile::tempdir().unwrap();
+        let run = new_run(scratch.path());
+        assert!(run.checkpoint().is_none());
+        let write = |step, text: &'static str| {
+            run.write_checkpoint::<RunError>(step, |folder| {
+                std::fs::write(folder.join("weights"), text).map_err(|source| io_error(folder, source))
+            })
+        };
+        write(5, "five").unwrap();
+        write(9, "nine").unwrap();
+        assert_eq!(run.checkpoint().unwrap().0, 9);
+        assert!(!run.path().join("ckpt/5").exists());
+        let failed = run.write_checkpoint(12, |folder| Err(RunError::NoCheckpoint(folder.to_path_buf())));
+        assert!(failed.is_err());
+        // The half-written folder is called 12.new and is no checkpoint.
+        assert_eq!(run.checkpoint().unwrap().0, 9);
+        assert_eq!(std::fs::read_to_string(run.checkpoint().unwrap().1.join("weights")).unwrap(), "nine");
+        write(12, "twelve").unwrap();
+        assert_eq!(run.checkpoint().unwrap().0, 12);
+    }
+
+    #[test]
+    fn a_run_whose_process_is_gone_was_interrupted() {
+        let mut record = RunRecord { status: RunStatus::Running, pid: std::process::id(), ..RunRecord::default() };
+        assert_eq!(record.status_now(), RunStatus::Running);
+        record.pid = 0x7fff_fff0;
+        if platform::process_alive(record.pid).is_some() {
+            assert_eq!(record.status_now(), RunStatus::Interrupted);
+        }
+    }
+
+    #[test]
+    fn a_folder_with_a_run_is_never_written_over_and_names_are_made_safe() {
+        let scratch = tempfile::tempdir().unwrap();
+        let run = new_run(scratch.path());
+        let again = RunFolder::create(run.path(), "{}", &RunRecord::default());
+        assert!(matches!(again, Err(RunError::Exists(_))));
+        assert_eq!(RunFolder::free_path(scratch.path(), "run"), scratch.path().join("run-2"));
+        assert_eq!(RunFolder::free_path(scratch.path(), "../My net"), scratch.path().join("my-net-1"));
+        assert!(matches!(RunFolder::open(scratch.path()), Err(RunError::NotARun { .. })));
+    }
+}

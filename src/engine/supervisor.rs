@@ -1,0 +1,536 @@
+//! Starts the worker process, talks to it, and says how and why it ended. Used by window and command line alike.
+//!
+//! Three named threads serve one worker: one writes commands, one always drains its messages, one its error output. None
+//! of them can be held up by the side that reads events: waiting messages are merged, and steps are never dropped.
+//!
+//! Knows no burn; never waits in a call that a window makes each frame.
+
+use super::channel::{ChannelError, read_message, write_message};
+use super::protocol::{BUILD, Command, Event, ExitReport, LogLevel, PROTOCOL, RunId};
+use crate::platform;
+use std::collections::VecDeque;
+use std::io::{self, BufRead as _, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Stdio};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Waiting log lines; older ones make room.
+const LOG_LINES: usize = 500;
+/// Commands that may wait for a worker that does not read.
+const COMMANDS: usize = 256;
+/// How long a worker may take to write its checkpoint when the supervisor goes.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// Why a worker could not be started or told something.
+#[derive(Debug, thiserror::Error)]
+pub enum SupervisorError {
+    /// The program could not be started.
+    #[error("The engine is this program started a second time. Starting {path} failed: {source}.")]
+    Start {
+        /// The program.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The worker has ended.
+    #[error("The engine must be running to take a command. It has ended. Start it again.")]
+    Ended,
+    /// The worker does not read its commands.
+    #[error("The engine must read its commands. {COMMANDS} are waiting. Restart it.")]
+    Stuck,
+}
+
+type Waker = Box<dyn Fn() + Send + Sync>;
+
+#[derive(Default)]
+struct Inbox {
+    events: VecDeque<Event>,
+    log_lines: usize,
+    ended: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    inbox: Mutex<Inbox>,
+    arrived: Condvar,
+    waker: Mutex<Option<Waker>>,
+    state: Mutex<State>,
+}
+
+/// What is needed to say why it ended.
+#[derive(Default)]
+struct State {
+    run: Option<RunId>,
+    asked_to_end: bool,
+    killed: bool,
+    allocation_failed: bool,
+    last_lines: VecDeque<String>,
+    broken: Option<String>,
+}
+
+/// A running worker. Dropping it asks the worker to write a checkpoint and end, without waiting; a worker that has not
+/// ended after a while is killed.
+pub struct Supervisor {
+    commands: Option<SyncSender<Command>>,
+    shared: Arc<Shared>,
+    child: Arc<Mutex<Child>>,
+    reader: Option<std::thread::JoinHandle<()>>,
+    pid: u32,
+}
+
+impl std::fmt::Debug for Supervisor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Supervisor").field("pid", &self.pid).finish_non_exhaustive()
+    }
+}
+
+impl Supervisor {
+    /// Starts `<exe> worker` with additions to its environment.
+    ///
+    /// # Errors
+    /// The program could not be started.
+    pub fn start(exe: &Path, env: &[(String, String)]) -> Result<Self, SupervisorError> {
+        let start = |source| SupervisorError::Start { path: exe.to_path_buf(), source };
+        let mut command = std::process::Command::new(exe);
+        command.arg("worker").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // burn asks for a default device when it loads optimizer state; it must never open a GPU by itself.
+        command.env("BURN_DEVICE", "flex");
+        command.envs(env.iter().map(|(name, value)| (name, value)));
+        platform::detach_from_terminal(&mut command);
+        let mut child = command.spawn().map_err(start)?;
+        let pid = child.id();
+        let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            return Err(start(io::Error::other("a stream is missing")));
+        };
+        let shared = Arc::new(Shared::default());
+        let child = Arc::new(Mutex::new(child));
+        let (commands, inbox) = sync_channel(COMMANDS);
+        let thread = |name: &str| std::thread::Builder::new().name(format!("striate-engine-{name}"));
+        thread("commands").spawn(move || write_commands(&inbox, stdin)).map_err(start)?;
+        let errors = {
+            let shared = Arc::clone(&shared);
+            thread("log").spawn(move || read_log(stderr, &shared)).map_err(start)?
+        };
+        let reader = {
+            let (shared, child) = (Arc::clone(&shared), Arc::clone(&child));
+            thread("events").spawn(move || read_events(stdout, &shared, &child, errors)).map_err(start)?
+        };
+        Ok(Self { commands: Some(commands), shared, child, reader: Some(reader), pid })
+    }
+
+    /// Number of the worker's process.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Hands a command over, without waiting.
+    ///
+    /// # Errors
+    /// The worker has ended, or has not read for a long time.
+    pub fn send(&self, command: Command) -> Result<(), SupervisorError> {
+        if lock(&self.shared.inbox).ended {
+            return Err(SupervisorError::Ended);
+        }
+        let mut state = lock(&self.shared.state);
+        match &command {
+            Command::Train { run, .. } => state.run = Some(*run),
+            Command::Shutdown => state.asked_to_end = true,
+            _ => {}
+        }
+        drop(state);
+        let Some(commands) = &self.commands else { return Err(SupervisorError::Ended) };
+        commands.try_send(command).map_err(|error| match error {
+            TrySendError::Full(_) => SupervisorError::Stuck,
+            TrySendError::Disconnected(_) => SupervisorError::Ended,
+        })
+    }
+
+    /// The next event, if one waits.
+    pub fn try_recv(&self) -> Option<Event> {
+        lock(&self.shared.inbox).pop()
+    }
+
+    /// The next event; waits at most `timeout`. After [`Event::Exited`] it returns at once.
+    pub fn recv_timeout(&self, timeout: Duration) -> Option<Event> {
+        let end = Instant::now() + timeout;
+        let mut inbox = lock(&self.shared.inbox);
+        loop {
+            if let Some(event) = inbox.pop() {
+                return Some(event);
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if inbox.ended || left.is_zero() {
+                return None;
+            }
+            inbox = self.shared.arrived.wait_timeout(inbox, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Calls `waker` (from another thread) whenever an event arrives: a window asks for a repaint.
+    pub fn set_waker(&self, waker: Waker) {
+        *lock(&self.shared.waker) = Some(waker);
+    }
+
+    /// Whether the worker has ended and said so.
+    pub fn has_ended(&self) -> bool {
+        lock(&self.shared.inbox).ended
+    }
+
+    /// Closes the worker's input: it writes a checkpoint and ends. Events can still be read.
+    pub fn close(&mut self) {
+        lock(&self.shared.state).asked_to_end = true;
+        self.commands = None;
+    }
+
+    /// Kills the worker at once. What is not in a checkpoint is lost.
+    pub fn kill(&self) {
+        lock(&self.shared.state).killed = true;
+        // It may have ended by itself already.
+        let _ = lock(&self.child).kill();
+    }
+
+    /// Closes the worker's input and waits for its end; kills it after `patience`.
+    pub fn shut_down(mut self, patience: Duration) -> Option<ExitReport> {
+        self.close();
+        let end = Instant::now() + patience;
+        let mut killed = false;
+        loop {
+            match self.recv_timeout(Duration::from_millis(200)) {
+                Some(Event::Exited(report)) => {
+                    self.reader.take().map(std::thread::JoinHandle::join);
+                    return Some(report);
+                }
+                Some(_) => {}
+                None if self.has_ended() => return None,
+                None => {}
+            }
+            if !killed && Instant::now() > end {
+                self.kill();
+                killed = true;
+            }
+        }
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        self.close();
+        if self.has_ended() {
+            return;
+        }
+        // Waiting here would freeze a window that closes; a thread of its own watches over the end.
+        let child = Arc::clone(&self.child);
+        let watch = move || {
+            let end = Instant::now() + GRACE;
+            while Instant::now() < end {
+                if !matches!(lock(&child).try_wait(), Ok(None)) {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            let _ = lock(&child).kill();
+        };
+        if std::thread::Builder::new().name("striate-engine-end".into()).spawn(watch).is_err() {
+            let _ = lock(&self.child).kill();
+        }
+    }
+}
+
+impl Inbox {
+    fn pop(&mut self) -> Option<Event> {
+        let event = self.events.pop_front()?;
+        self.log_lines -= usize::from(matches!(event, Event::Log { .. }));
+        Some(event)
+    }
+
+    /// Adds an event; merges what a slow reader would otherwise let grow without end.
+    fn push(&mut self, event: Event) {
+        match &event {
+            Event::Steps { run, steps } => {
+                // Steps of one run that come after each other become one message; none is lost.
+                if let Some(Event::Steps { run: last, steps: waiting }) = self.events.back_mut()
+                    && *last == *run
+                {
+                    waiting.extend_from_slice(steps);
+                    return;
+                }
+            }
+            Event::Probed(_) => self.events.retain(|waiting| !matches!(waiting, Event::Probed(_))),
+            Event::Memory { run, .. } => {
+                self.events.retain(|waiting| !matches!(waiting, Event::Memory { run: old, .. } if old == run));
+            }
+            Event::Log { .. } => {
+                if self.log_lines >= LOG_LINES
+                    && let Some(oldest) = self.events.iter().position(|waiting| matches!(waiting, Event::Log { .. }))
+                {
+                    self.events.remove(oldest);
+                    self.log_lines -= 1;
+                }
+                self.log_lines += 1;
+            }
+            Event::Exited(_) => self.ended = true,
+            _ => {}
+        }
+        self.events.push_back(event);
+    }
+}
+
+impl Shared {
+    fn push(&self, event: Event) {
+        lock(&self.inbox).push(event);
+        self.arrived.notify_all();
+        if let Some(waker) = &*lock(&self.waker) {
+            waker();
+        }
+    }
+}
+
+/// A thread that panicked while it held a lock leaves plain data behind, which is still good.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write_commands(commands: &Receiver<Command>, mut stdin: ChildStdin) {
+    while let Ok(command) = commands.recv() {
+        // A worker that is gone is told about by the thread that reads its messages.
+        if write_message(&mut stdin, &command).is_err() {
+            return;
+        }
+    }
+}
+
+fn read_events(stdout: impl Read, shared: &Shared, child: &Mutex<Child>, log: std::thread::JoinHandle<()>) {
+    let mut stream = BufReader::with_capacity(1 << 16, stdout);
+    let mut greeted = false;
+    loop {
+        match read_message::<Event>(&mut stream) {
+            Ok(Some(event)) => {
+                if !greeted {
+                    if let Some(problem) = greeting_problem(&event) {
+                        lock(&shared.state).broken = Some(problem);
+                        break;
+                    }
+                    greeted = true;
+                }
+                if let Event::Finished { run, .. } | Event::Failed { run: Some(run), .. } = &event {
+                    let mut state = lock(&shared.state);
+                    if state.run == Some(*run) {
+                        state.run = None;
+                    }
+                }
+                shared.push(event);
+            }
+            Ok(None) => break,
+            Err(error) => {
+                if !matches!(&error, ChannelError::Io(source) if source.kind() == io::ErrorKind::UnexpectedEof) {
+                    lock(&shared.state).broken = Some(error.to_string());
+                }
+                break;
+            }
+        }
+    }
+    let status = wait(child, lock(&shared.state).broken.is_some());
+    // Its last lines say why.
+    let _ = log.join();
+    let report = explain(status.as_ref().ok(), &lock(&shared.state));
+    shared.push(Event::Exited(report));
+}
+
+/// Waits for a process whose output has ended; one that then does not go, or that talks nonsense, is killed.
+fn wait(child: &Mutex<Child>, kill: bool) -> io::Result<std::process::ExitStatus> {
+    let end = Instant::now() + if kill { Duration::ZERO } else { GRACE };
+    loop {
+        {
+            let mut child = lock(child);
+            if let Some(status) = child.try_wait()? {
+                return Ok(status);
+            }
+            if Instant::now() >= end {
+                child.kill()?;
+            }
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn greeting_problem(event: &Event) -> Option<String> {
+    match event {
+        Event::Hello { build, protocol, .. } if build == BUILD && *protocol == PROTOCOL => None,
+        Event::Hello { build, protocol, .. } => Some(format!(
+            "Window and engine must be the same build. This is {BUILD} (messages {PROTOCOL}), the engine is {build} \
+             (messages {protocol}). Restart Striate: it was probably updated while it ran."
+        )),
+        _ => Some("The engine must greet first. It said something else. Restart Striate.".into()),
+    }
+}
+
+fn read_log(stderr: impl Read, shared: &Shared) {
+    let mut lines = BufReader::new(stderr);
+    let mut bytes = Vec::new();
+    loop {
+        bytes.clear();
+        // A line without an end must not fill the memory.
+        match (&mut lines).take(1 << 14).read_until(b'\n', &mut bytes) {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        let text = String::from_utf8_lossy(&bytes).trim_end().to_owned();
+        if text.is_empty() {
+            continue;
+        }
+        {
+            let mut state = lock(&shared.state);
+            state.allocation_failed |= says_out_of_memory(&text);
+            if state.last_lines.len() == 20 {
+                state.last_lines.pop_front();
+            }
+            state.last_lines.push_back(text.clone());
+        }
+        let (level, text) = log_level(&text);
+        shared.push(Event::Log { level, text });
+    }
+}
+
+/// What Rust's allocator, drivers and burn print when an allocation fails.
+fn says_out_of_memory(line: &str) -> bool {
+    let line = line.to_ascii_lowercase();
+    (line.contains("memory allocation of") && line.contains("failed"))
+        || line.contains("out of memory")
+        || line.contains("outofmemory")
+        || line.contains("out_of_device_memory")
+        || line.contains("out_of_host_memory")
+}
+
+/// The level word that `tracing` writes in front.
+fn log_level(line: &str) -> (LogLevel, String) {
+    for (word, level) in [
+        ("ERROR ", LogLevel::Error),
+        ("WARN ", LogLevel::Warn),
+        ("INFO ", LogLevel::Info),
+        ("DEBUG ", LogLevel::Debug),
+        ("TRACE ", LogLevel::Debug),
+    ] {
+        if let Some(rest) = line.trim_start().strip_prefix(word) {
+            return (level, rest.trim_start().to_owned());
+        }
+    }
+    (LogLevel::Warn, line.to_owned())
+}
+
+/// How and why, in words.
+fn explain(status: Option<&std::process::ExitStatus>, state: &State) -> ExitReport {
+    let code = status.and_then(std::process::ExitStatus::code);
+    let signal = status.and_then(|status| platform::exit_signal(*status));
+    let expected = state.killed || (state.asked_to_end && code == Some(0));
+    // Nobody here killed it, yet it was killed: on Linux that is nearly always the kernel short of memory.
+    let out_of_memory = !expected && (state.allocation_failed || (signal == Some(9) && !state.killed));
+    let last = state.last_lines.iter().rev().find(|line| !line.trim().is_empty());
+    let mut message = match (state.killed, code, signal) {
+        _ if state.broken.is_some() => state.broken.clone().unwrap_or_default(),
+        (true, ..) => "The engine was ended from here.".to_owned(),
+        (_, Some(0), _) if state.asked_to_end => "The engine has ended.".to_owned(),
+        (_, Some(0), _) => "The engine ended by itself.".to_owned(),
+        (_, Some(code), _) => format!("The engine ended with exit code {code}."),
+        (_, None, Some(signal)) => format!("The engine was ended by {} ({signal}).", platform::signal_name(signal)),
+        (_, None, None) => "The engine ended in an unknown way.".to_owned(),
+    };
+    if out_of_memory {
+        message.push_str(" Memory probably ran out: use a smaller batch, or accumulate gradients over smaller ones.");
+    } else if !expected
+        && state.broken.is_none()
+        && let Some(last) = last
+    {
+        message.push_str(" Its last words: ");
+        message.push_str(last);
+    }
+    ExitReport { expected, code, signal, out_of_memory, message, run: state.run }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::protocol::{MemoryReport, StepReport};
+
+    fn steps(run: u64, first: u64, count: u64) -> Event {
+        let step = |step| StepReport {
+            step,
+            epoch: 1,
+            loss: 1.0,
+            metrics: Vec::new(),
+            learning_rate: 0.1,
+            grad_norm: 1.0,
+            images: 1,
+            secs: 0.1,
+            images_per_sec: 10.0,
+        };
+        Event::Steps { run: RunId(run), steps: (first..first + count).map(step).collect() }
+    }
+
+    #[test]
+    fn a_reader_that_sleeps_loses_no_step_and_holds_one_message() {
+        let mut inbox = Inbox::default();
+        for batch in 0..1_000 {
+            inbox.push(steps(1, batch * 3, 3));
+        }
+        let Some(Event::Steps { steps, .. }) = inbox.pop() else { panic!("no steps") };
+        assert_eq!(steps.len(), 3_000);
+        assert!(steps.iter().map(|step| step.step).eq(0..3_000));
+        assert!(inbox.pop().is_none());
+    }
+
+    #[test]
+    fn steps_never_pass_other_events_and_runs_stay_apart() {
+        let mut inbox = Inbox::default();
+        inbox.push(steps(1, 0, 1));
+        inbox.push(Event::Resumed { run: RunId(1) });
+        inbox.push(steps(1, 1, 1));
+        inbox.push(steps(2, 0, 1));
+        let kinds: Vec<_> = std::iter::from_fn(|| inbox.pop()).collect();
+        assert_eq!(kinds.len(), 4);
+        assert!(matches!(kinds.get(1), Some(Event::Resumed { .. })));
+    }
+
+    #[test]
+    fn newer_memory_reports_replace_waiting_ones_and_old_log_lines_make_room() {
+        let mut inbox = Inbox::default();
+        for now in 0..10 {
+            let memory = MemoryReport { now_bytes: Some(now), ..MemoryReport::default() };
+            inbox.push(Event::Memory { run: RunId(1), memory });
+        }
+        for line in 0..10_000 {
+            inbox.push(Event::Log { level: LogLevel::Info, text: line.to_string() });
+        }
+        let all: Vec<_> = std::iter::from_fn(|| inbox.pop()).collect();
+        assert_eq!(all.len(), 1 + LOG_LINES);
+        assert!(matches!(all.first(), Some(Event::Memory { memory, .. }) if memory.now_bytes == Some(9)));
+        assert!(matches!(all.last(), Some(Event::Log { text, .. }) if text == "9999"));
+    }
+
+    #[test]
+    fn a_program_that_does_not_exist_is_named() {
+        let error = Supervisor::start(Path::new("/nowhere/striate"), &[]).unwrap_err().to_string();
+        assert!(error.contains("/nowhere/striate"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_program_that_is_not_an_engine_ends_with_words() {
+        // /bin/echo prints "worker" and goes: 4 bytes are a length far over the limit.
+        let worker = Supervisor::start(Path::new("/bin/echo"), &[]).unwrap();
+        let Some(Event::Exited(report)) = worker.recv_timeout(Duration::from_secs(20)) else { panic!("no end") };
+        assert!(!report.expected);
+        assert!(report.message.contains("at most"), "{}", report.message);
+        assert!(matches!(worker.send(Command::Pause), Err(SupervisorError::Ended)));
+    }
+
+    #[test]
+    fn an_aborted_allocation_is_recognised() {
+        // Printed by Rust's handle_alloc_error.
+        assert!(says_out_of_memory("memory allocation of 34359738368 bytes failed"));
+        assert!(says_out_of_memory("wgpu error: ERROR_OUT_OF_DEVICE_MEMORY"));
+        assert!(!says_out_of_memory("memory pools were cleaned"));
+    }
+}
