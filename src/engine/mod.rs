@@ -16,6 +16,8 @@ mod supervisor;
 mod checkpoint;
 #[cfg(feature = "train")]
 mod error;
+#[cfg(all(test, feature = "train"))]
+mod golden;
 #[cfg(feature = "train")]
 mod host;
 #[cfg(feature = "train")]
@@ -29,6 +31,8 @@ mod ops;
 #[cfg(feature = "train")]
 mod optim;
 #[cfg(feature = "train")]
+mod single;
+#[cfg(feature = "train")]
 mod train;
 #[cfg(feature = "train")]
 pub mod weights;
@@ -40,6 +44,7 @@ pub use self::{
     error::EngineError,
     host::HostTensor,
     net::{LoadReport, Mismatch, Network},
+    single::{OpRun, run_op},
     train::{EvalOutcome, StepOutcome, TrainJob, Trainer},
 };
 #[cfg(feature = "train")]
