@@ -51,17 +51,19 @@ impl Layout {
 }
 
 /// Size of a card, in drawing units.
-pub const CARD: [f32; 2] = [232.0, 76.0];
+pub const CARD: [f32; 2] = [224.0, 78.0];
 /// Between cards of a row.
-const GAP_X: f32 = 36.0;
+const GAP_X: f32 = 32.0;
 /// Between rows.
-const GAP_Y: f32 = 40.0;
+const GAP_Y: f32 = 32.0;
 /// Between neighbouring wires that enter a card.
 const PORT_GAP: f32 = 26.0;
 /// Between the network and the strip of loose parts.
 const STRIP_GAP: f32 = 96.0;
 /// Lanes past which the longest links run outside around everything, so that dense graphs stay quick.
 const MAX_LANES: usize = 6_000;
+/// Places side by side for links that run outside.
+const OUTSIDE: usize = 64;
 
 /// Draws a graph: each card below all that feed it, branches side by side in stored order, loose parts in a strip beside.
 pub fn layout(graph: &Graph) -> Layout {
@@ -192,12 +194,15 @@ impl Wiring {
         }
         long.sort_by_key(|&link| (span(link), link));
         let mut lanes: HashMap<usize, Vec<usize>> = HashMap::new();
-        let (mut used, mut outside) = (0, Vec::new());
+        let mut used = 0;
+        // By link: which place outside.
+        let mut outside: HashMap<usize, usize> = HashMap::new();
         for link in long {
             let Some((from, to)) = self.ends[link] else { continue };
             used += span(link) - 1;
             if used > MAX_LANES {
-                outside.push(link);
+                let place = outside.len() % OUTSIDE;
+                outside.insert(link, place);
                 continue;
             }
             // The only way out of a layer is a branch of its own; other long links are skips and give way to the cards.
@@ -227,7 +232,7 @@ impl Wiring {
         // Wires enter a card in the order in which they come, so that they do not cross before it.
         let arrives = |link: usize, from: usize| match lanes.get(&link).and_then(|cells| cells.last()) {
             Some(&cell) => corner[0] + x[cell],
-            None if outside.contains(&link) => f32::INFINITY,
+            None if outside.contains_key(&link) => f32::INFINITY,
             None => centre(from),
         };
         for &node in nodes {
@@ -246,8 +251,8 @@ impl Wiring {
                     let at = corner[0] + x[cell];
                     points.extend([[at, row], [at, row + CARD[1]]]);
                 }
-                if let Some(lane) = outside.iter().position(|other| *other == link) {
-                    let at = corner[0] + width + GAP_X + (lane % 64) as f32 * 4.0;
+                if let Some(&lane) = outside.get(&link) {
+                    let at = corner[0] + width + GAP_X + lane as f32 * 4.0;
                     points.extend([[at, top(self.depth[from] + 1)], [at, top(self.depth[to]) - GAP_Y]]);
                 }
                 points.push([centre(node) + (place as f32 - middle) * gap, top(self.depth[to])]);
@@ -257,7 +262,7 @@ impl Wiring {
             }
         }
         if !outside.is_empty() {
-            width += GAP_X + 64.0 * 4.0;
+            width += GAP_X + OUTSIDE as f32 * 4.0;
         }
         [width, height]
     }
