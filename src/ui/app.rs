@@ -9,7 +9,6 @@ use super::status::Message;
 use super::theme::{self, Tokens, size};
 use super::workspace::Workspace;
 use super::{Panel, PanelCx, UiCommand, all_panels};
-use anyhow::Context as _;
 use egui::{ThemePreference, Ui, ViewportCommand};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -83,10 +82,7 @@ pub struct App {
 
 impl App {
     /// Builds the window: LeNet-5 with the built-in digits, or the document that is asked for.
-    ///
-    /// # Errors
-    /// There is no place for runs, or the program does not know its own path.
-    pub fn new(cc: &eframe::CreationContext<'_>, options: Options) -> anyhow::Result<Self> {
+    pub fn new(cc: &eframe::CreationContext<'_>, options: Options) -> Self {
         theme::install(&cc.egui_ctx);
         let stored = cc.storage.filter(|_| options.is_persistent);
         let mut prefs: Prefs = stored.and_then(|storage| eframe::get_value(storage, PREFS)).unwrap_or_default();
@@ -97,20 +93,11 @@ impl App {
             .and_then(|storage| eframe::get_value(storage, dock::KEY))
             .filter(|tree| dock::is_whole(tree, &panels))
             .unwrap_or_else(|| dock::default_layout(&panels));
-        let runs = match options.storage {
-            Some(folder) => folder.join("runs"),
-            None => eframe::storage_dir(super::APP_ID)
-                .context("Runs are kept in the user's data folder. There is none. Set HOME")?
-                .join("runs"),
-        };
-        let exe = match options.worker_exe {
-            Some(exe) => exe,
-            None => std::env::current_exe().context("The engine is this program started again. Its path is unknown")?,
-        };
-        let mut session = Session::new(exe, runs);
-        if let Err(error) = session.start(&cc.egui_ctx) {
-            session.warn(error, false);
-        }
+        // Without a home folder runs live as long as the system keeps its temporary files.
+        let storage = options.storage.or_else(|| eframe::storage_dir(super::APP_ID)).unwrap_or_else(std::env::temp_dir);
+        // A program that does not know its own path is looked for where commands are.
+        let exe = options.worker_exe.or_else(|| std::env::current_exe().ok()).unwrap_or_else(|| "striate".into());
+        let mut session = Session::new(exe, storage.join("runs"));
         session.choose_device(&prefs.device, &cc.egui_ctx);
         let document = crate::presets::find("lenet5").unwrap_or_default();
         let mut app = Self {
@@ -118,8 +105,8 @@ impl App {
             session,
             loader: Loader::default(),
             panels,
-            palette: Box::new(super::palette::PalettePanel::default()),
-            inspector: Box::new(super::inspector::InspectorPanel::default()),
+            palette: Box::new(super::palette::Palette::default()),
+            inspector: Box::new(super::inspector::Inspector::default()),
             dock,
             prefs,
             dialogs: options.dialogs.unwrap_or_else(|| Box::new(SystemDialogs)),
@@ -135,7 +122,7 @@ impl App {
         if let Some(path) = options.document {
             app.open_file(path);
         }
-        Ok(app)
+        app
     }
 
     /// The document in front.

@@ -3,7 +3,7 @@
 use super::app::{App, RECENT};
 use super::dialogs::{Closing, Purpose};
 use super::status::Message;
-use super::workspace;
+use super::{canvas, workspace};
 use super::UiCommand;
 use crate::engine::protocol::Command;
 use crate::graph::{DataSource, Document, Edit};
@@ -74,11 +74,8 @@ impl App {
             }
             UiCommand::Notify(text) => self.message = Some(Message::new(text)),
             UiCommand::Quit => ctx.send_viewport_cmd(ViewportCommand::Close),
-            UiCommand::Fit | UiCommand::ActualSize => {
-                for panel in &mut self.panels {
-                    panel.command(&command);
-                }
-            }
+            UiCommand::Fit => canvas::request(ctx, canvas::Request::Fit),
+            UiCommand::ActualSize => canvas::request(ctx, canvas::Request::ActualSize),
             UiCommand::Edit { .. }
             | UiCommand::AddAfterSelection(_)
             | UiCommand::Select(_)

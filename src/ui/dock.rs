@@ -70,7 +70,7 @@ impl Behavior<Pane> for Dock<'_, '_> {
         self.panels.iter().find(|panel| panel.id() == pane.0).map_or_else(|| "".into(), |panel| panel.title().into())
     }
 
-    fn on_tab_button(&mut self, tiles: &Tiles<Pane>, tile: TileId, response: egui::Response) -> egui::Response {
+    fn on_tab_button(&mut self, tiles: &mut Tiles<Pane>, tile: TileId, response: egui::Response) -> egui::Response {
         let Some(Tile::Pane(pane)) = tiles.get(tile) else { return response };
         let Some(panel) = self.panels.iter().find(|panel| panel.id() == pane.0) else { return response };
         let (title, help) = (panel.title(), panel.help());

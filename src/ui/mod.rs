@@ -6,6 +6,7 @@
 pub mod app;
 mod apply;
 mod atlas;
+pub mod canvas;
 mod charts;
 pub mod command;
 pub mod cost_panel;
@@ -13,12 +14,16 @@ pub mod data_panel;
 pub mod data_view;
 pub mod dialogs;
 pub mod dock;
+pub mod fields;
+pub mod icons;
+pub mod inspector;
 mod kit;
 mod loader;
 pub mod log_panel;
 pub mod maps_panel;
 mod memory_view;
 mod menu;
+pub mod palette;
 pub mod panel;
 pub mod runs;
 mod screenshots;
@@ -64,7 +69,7 @@ pub fn run(document: Option<PathBuf>) -> anyhow::Result<()> {
         .with_min_inner_size([960.0, 600.0]);
     let native = eframe::NativeOptions { viewport, ..eframe::NativeOptions::default() };
     let options = Options { document, is_persistent: true, ..Options::default() };
-    eframe::run_native(APP_ID, native, Box::new(|cc| Ok(Box::new(App::new(cc, options)?))))
+    eframe::run_native(APP_ID, native, Box::new(|cc| Ok(Box::new(App::new(cc, options)))))
         .map_err(|error| anyhow::anyhow!("{error}"))
         .context("The window needs a display and a graphics driver (Vulkan, Metal, DirectX or OpenGL). Try WGPU_BACKEND=gl")
 }

@@ -16,8 +16,6 @@ pub trait Panel {
     fn help(&self) -> &'static str;
     /// Draws it.
     fn ui(&mut self, cx: &PanelCx<'_>, ui: &mut egui::Ui, out: &mut Vec<UiCommand>);
-    /// Told about commands that are a panel's own to carry out: [`UiCommand::Fit`], [`UiCommand::ActualSize`].
-    fn command(&mut self, _command: &UiCommand) {}
 }
 
 /// What every panel may look at. Shared references only.

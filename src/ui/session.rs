@@ -178,14 +178,13 @@ impl Session {
         Ok(())
     }
 
-    /// Chooses another device: a worker of its own serves it.
+    /// Chooses a device: a worker of its own serves it.
     pub fn choose_device(&mut self, id: &str, ctx: &egui::Context) {
-        if id == self.device {
-            return;
+        if id != self.device {
+            self.device = id.into();
+            // The old worker writes what it has and ends by itself.
+            self.supervisor = None;
         }
-        self.device = id.into();
-        // The old worker writes what it has and ends by itself.
-        self.supervisor = None;
         if let Err(error) = self.start(ctx) {
             self.warn(error, false);
         }
