@@ -98,8 +98,8 @@ impl Palette {
     /// The search field. Whether it has the keyboard.
     fn search_ui(&mut self, ui: &mut Ui, out: &mut Vec<UiCommand>) -> bool {
         let edit = egui::TextEdit::singleline(&mut self.search).hint_text("Search layers").desired_width(f32::INFINITY);
-        let output = ui.add(edit).on_hover_text("Find a layer by name or use (/). Arrow keys choose, Enter adds.");
-        ui.ctx().accesskit_node_builder(output.id, |node| node.set_label("Search layers"));
+        let output =
+            ui.add(edit).on_hover_text("Find a layer by name or use (/). Arrow keys choose, Enter adds.").accessible_name("Search layers");
         if ui.data_mut(|data| data.remove_temp::<bool>(Id::unique("palette-focus"))).is_some() {
             output.request_focus();
             self.search.clear();

@@ -12,6 +12,11 @@ mod scene;
 mod view;
 mod wires;
 
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests_look;
+
 pub use gestures::LayerDrag;
 pub(crate) use cards::write;
 pub(crate) use menus::fix_buttons;
@@ -25,9 +30,10 @@ use scene::Scene;
 use view::View;
 
 /// What others may ask of the canvas.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Request {
     /// Show the selection, or everything.
+    #[default]
     Fit,
     /// 100 %.
     ActualSize,
