@@ -129,7 +129,7 @@ fn look(program: &Arc<Program>, device: &Device) -> Result<(Vec<f32>, Vec<f32>),
     guard(|| {
         let leaves = network.leaves(true)?;
         let pass = Pass { program, params: &leaves, training: true, device: network.device() };
-        let value = pass.run(network.images(&images)?, &[output.value])?.0.remove(0).flat();
+        let value = pass.run(vec![network.images(&images)?], &[output.value])?.0.remove(0).flat();
         let [rows, columns] = value.dims();
         let weights = upload(pattern(rows * columns, 2), [rows, columns], network.device());
         let mut gradients = value.clone().mul(weights).sum().backward();
