@@ -99,7 +99,11 @@ fn batch(side: usize) -> Batch {
 
 /// One training step of a burn module, as a person would write it.
 fn static_step<M: Module>(
-    model: M, optimizer: &mut ModuleOptimizer, device: &Device, batch: &Batch, forward: impl Fn(&M, Tensor<4>) -> Tensor<2>,
+    model: M,
+    optimizer: &mut ModuleOptimizer,
+    device: &Device,
+    batch: &Batch,
+    forward: impl Fn(&M, Tensor<4>) -> Tensor<2>,
 ) -> M {
     let [c, h, w] = batch.shape;
     let images = Tensor::<4>::from_data(TensorData::new(batch.images.clone(), [BATCH, c, h, w]), device);
@@ -119,7 +123,11 @@ fn median(mut times: Vec<Duration>) -> f64 {
 }
 
 fn compare<M: Module>(
-    name: &str, preset: &str, side: usize, rounds: usize, new: impl Fn(&Device) -> M,
+    name: &str,
+    preset: &str,
+    side: usize,
+    rounds: usize,
+    new: impl Fn(&Device) -> M,
     forward: impl Fn(&M, Tensor<4>) -> Tensor<2>,
 ) {
     let device = Device::flex().autodiff();
