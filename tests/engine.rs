@@ -16,14 +16,14 @@ fn alone() -> MutexGuard<'static, ()> {
 
 fn program(shape: Shape, build: impl FnOnce(&mut Lowering, ValueId) -> ValueId) -> Arc<Program> {
     let mut lowering = Lowering::new();
-    let input = lowering.input("input", shape).unwrap();
+    let input = lowering.input("input", shape).expect("shapes in tests are small");
     let output = build(&mut lowering, input);
     lowering.output("output", output);
     Arc::new(lowering.finish())
 }
 
 fn push(lowering: &mut Lowering, name: &str, op: Op, inputs: &[ValueId]) -> ValueId {
-    lowering.within(name, |lowering| lowering.push(op, inputs)).unwrap()
+    lowering.within(name, |lowering| lowering.push(op, inputs)).expect("shapes in tests fit")
 }
 
 fn conv(filters: u64, bias: bool) -> Op {
@@ -40,14 +40,15 @@ fn job(program: &Arc<Program>, spec: TrainSpec) -> TrainJob {
 }
 
 fn trainer(program: &Arc<Program>, spec: TrainSpec) -> Trainer {
-    Trainer::new(job(program, spec), &Device::flex()).unwrap()
+    Trainer::new(job(program, spec), &Device::flex()).expect("networks in tests can be trained")
 }
 
 /// Images of a fixed pattern without structure, classes in turn.
 fn batch(first: usize, count: usize, shape: [usize; 3], classes: u32) -> Batch {
     let size: usize = shape.iter().product();
     let number = |i: usize| ((i * 7919 + 104_729) % 1009) as f32 / 504.5 - 1.0;
-    let ids = first as u32..(first + count) as u32;
+    let id = |i: usize| u32::try_from(i).expect("tests have few images");
+    let ids = id(first)..id(first + count);
     Batch {
         images: (first * size..(first + count) * size).map(number).collect(),
         shape,
