@@ -219,7 +219,12 @@ impl Grid {
             let inner: Vec<(usize, usize)> = row
                 .iter()
                 .filter(|&&cell| self.cells[cell].is_lane)
-                .filter_map(|&cell| self.down[cell].first().filter(|&&below| self.cells[below].is_lane).map(|&b| (place[cell], place[b])))
+                .filter_map(|&cell| {
+                    self.down[cell]
+                        .first()
+                        .filter(|&&below| self.cells[below].is_lane)
+                        .map(|&b| (place[cell], place[b]))
+                })
                 .collect();
             if inner.is_empty() {
                 continue;

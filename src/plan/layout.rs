@@ -183,7 +183,8 @@ impl Wiring {
             cell_of.insert(node, grid.add(Cell::card(self.depth[node], CARD[0])));
         }
         // Lanes, shortest links first, up to a limit; the others run outside.
-        let span = |link: usize| self.ends[link].map_or(0, |(from, to)| self.depth[to].saturating_sub(self.depth[from]));
+        let span =
+            |link: usize| self.ends[link].map_or(0, |(from, to)| self.depth[to].saturating_sub(self.depth[from]));
         let mut long: Vec<usize> = Vec::new();
         for &link in nodes.iter().flat_map(|&node| &self.out[node]) {
             match (span(link), self.ends[link]) {
@@ -236,13 +237,14 @@ impl Wiring {
             None => centre(from),
         };
         for &node in nodes {
-            let mut entering: Vec<(f32, usize)> = self.into[node]
-                .iter()
-                .filter_map(|&link| Some((arrives(link, self.ends[link]?.0), link)))
-                .collect();
+            let mut entering: Vec<(f32, usize)> =
+                self.into[node].iter().filter_map(|&link| Some((arrives(link, self.ends[link]?.0), link))).collect();
             entering.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             let gap = PORT_GAP.min((CARD[0] - 2.0 * PORT_GAP) / entering.len().max(1) as f32);
-            let middle = (entering.len().max(1) - 1) as f32 / 2.0;
+            // A wire from straight above stays straight; the others enter beside it.
+            let straight = entering.iter().position(|(from, _)| (from - centre(node)).abs() < 1.0);
+            let middle = straight.map_or((entering.len().max(1) - 1) as f32 / 2.0, |place| place as f32);
+            let reach = CARD[0] / 2.0 - PORT_GAP / 2.0;
             for (place, &(_, link)) in entering.iter().enumerate() {
                 let Some((from, to)) = self.ends[link] else { continue };
                 let mut points = vec![[centre(from), top(self.depth[from]) + CARD[1]]];
@@ -255,7 +257,8 @@ impl Wiring {
                     let at = corner[0] + width + GAP_X + lane as f32 * 4.0;
                     points.extend([[at, top(self.depth[from] + 1)], [at, top(self.depth[to]) - GAP_Y]]);
                 }
-                points.push([centre(node) + (place as f32 - middle) * gap, top(self.depth[to])]);
+                let beside = ((place as f32 - middle) * gap).clamp(-reach, reach);
+                points.push([centre(node) + beside, top(self.depth[to])]);
                 if let Some(route) = routes.get_mut(link) {
                     *route = Some(points);
                 }
@@ -335,7 +338,8 @@ mod tests {
             assert!(from.y + from.height < to.y, "{:?} does not go down", route.link);
             for [x, y] in curve(&route.points) {
                 for (id, card) in &drawing.cards {
-                    let inside = x > card.x && x < card.x + card.width && y > card.y + 0.1 && y < card.y + card.height - 0.1;
+                    let inside =
+                        x > card.x && x < card.x + card.width && y > card.y + 0.1 && y < card.y + card.height - 0.1;
                     assert!(!inside, "{:?} runs through {id:?} at {x}, {y}", route.link);
                 }
             }
@@ -390,7 +394,10 @@ mod tests {
     #[test]
     fn nested_skips_do_not_meet_cards() {
         // The shape of a U-Net: three steps down, three up, and a link across at each level.
-        let kinds = ["input", "conv2d", "max_pool", "conv2d", "max_pool", "conv2d", "upsample", "concat", "conv2d", "upsample", "concat", "conv2d"];
+        let kinds = [
+            "input", "conv2d", "max_pool", "conv2d", "max_pool", "conv2d", "upsample", "concat", "conv2d", "upsample",
+            "concat", "conv2d",
+        ];
         let mut links: Vec<_> = (1..12).map(|to| (to - 1, to)).collect();
         links.extend([(3, 7), (1, 10)]);
         let drawing = check(&graph(&kinds, &links));
@@ -451,7 +458,8 @@ mod tests {
     #[test]
     fn a_dense_graph_does_not_hang() {
         let kinds: Vec<&str> = std::iter::once("input").chain(std::iter::repeat_n("concat", 150)).collect();
-        let links: Vec<_> = (0..kinds.len()).flat_map(|from| (from + 1..kinds.len()).map(move |to| (from, to))).collect();
+        let links: Vec<_> =
+            (0..kinds.len()).flat_map(|from| (from + 1..kinds.len()).map(move |to| (from, to))).collect();
         let start = std::time::Instant::now();
         let drawing = layout(&graph(&kinds, &links));
         assert_eq!(drawing.routes.len(), links.len());
