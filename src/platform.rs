@@ -209,6 +209,18 @@ pub fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// The processor's own name, where the system tells.
+pub fn cpu_name() -> Option<String> {
+    #[cfg(target_os = "linux")]
+    {
+        let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+        let line = text.lines().find(|line| line.starts_with("model name"))?;
+        Some(line.split_once(':')?.1.trim().to_owned())
+    }
+    #[cfg(not(target_os = "linux"))]
+    std::env::var("PROCESSOR_IDENTIFIER").ok()
+}
+
 /// Where this program keeps its own data (runs of the window, caches), if the system says.
 pub fn data_dir() -> Option<PathBuf> {
     directories::ProjectDirs::from("", "", "striate").map(|dirs| dirs.data_dir().to_path_buf())

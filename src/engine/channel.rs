@@ -78,7 +78,7 @@ pub fn read_message<T: DeserializeOwned>(stream: &mut impl Read) -> Result<Optio
 mod tests {
     use super::*;
     use crate::engine::protocol::{
-        Command, DeviceChoice, Event, ImageRef, Part, ProbeRequest, RunId, StepReport, TrainRequest,
+        Command, DeviceChoice, Event, ImageRef, ProbeRequest, RunId, StepReport, TrainRequest,
     };
 
     fn round_trip<T: Serialize + DeserializeOwned>(message: &T) -> T {
@@ -98,7 +98,7 @@ mod tests {
             Command::Train { run: RunId(7), request: Box::new(request) },
             Command::SetLearningRate(1e-4),
             Command::Probe(Box::new(ProbeRequest::new(
-                ImageRef::Item { part: Part::Test, index: 3 },
+                ImageRef::Item { split: crate::data::Split::Test, index: 3 },
                 vec!["conv1".into()],
             ))),
             Command::Shutdown,

@@ -34,7 +34,9 @@ pub enum EngineError {
         found: String,
     },
     /// Nothing would change.
-    #[error("Training needs at least one layer that learns. Found none. Add a convolution or dense layer, or unfreeze one.")]
+    #[error(
+        "Training needs at least one layer that learns. Found none. Add a convolution or dense layer, or unfreeze one."
+    )]
     NothingToTrain,
     /// A step without images.
     #[error("A step needs at least one image. Received an empty batch. Check the split's size.")]
@@ -77,7 +79,9 @@ pub enum EngineError {
         message: String,
     },
     /// A checkpoint of something else.
-    #[error("A checkpoint must be of the same network and optimizer. {found}. Start anew, or open the run's own document.")]
+    #[error(
+        "A checkpoint must be of the same network and optimizer. {found}. Start anew, or open the run's own document."
+    )]
     Checkpoint {
         /// What differs.
         found: String,

@@ -45,7 +45,9 @@ impl Judge {
         let error = |rule, found: String| EngineError::Head { output: head.output.clone(), rule, found };
         let named = program.outputs.iter().find(|output| output.name == head.output);
         let only = if head.output.is_empty() { program.outputs.first() } else { None };
-        let output = named.or(only).ok_or_else(|| error("A head must judge an output of the network.", "no such output".into()))?;
+        let output = named
+            .or(only)
+            .ok_or_else(|| error("A head must judge an output of the network.", "no such output".into()))?;
         if head.target == Target::None {
             return Err(error("A head must have a target to be trained.", "none".into()));
         }
@@ -60,9 +62,10 @@ impl Judge {
         };
         let shape = &program.value(value).shape;
         match (head.target, shape.as_map()) {
-            (Target::Class, Some((_, h, w))) if (h, w) != (1, 1) => {
-                Err(error("Classes of images need a vector of scores. Insert a global pooling or Flatten.", shape.to_string()))
-            }
+            (Target::Class, Some((_, h, w))) if (h, w) != (1, 1) => Err(error(
+                "Classes of images need a vector of scores. Insert a global pooling or Flatten.",
+                shape.to_string(),
+            )),
             (Target::Map, None) => Err(error("Classes of pixels need a map of scores.", shape.to_string())),
             _ => Ok(Self { head: head.clone(), value }),
         }
@@ -139,8 +142,7 @@ impl Judge {
         rows: usize,
         width: usize,
     ) -> Result<(Vec<f32>, Option<Vec<i32>>), EngineError> {
-        let error =
-            |rule, found: String| Err(EngineError::Head { output: self.head.output.clone(), rule, found });
+        let error = |rule, found: String| Err(EngineError::Head { output: self.head.output.clone(), rule, found });
         let (mut wanted, classes) = match (self.head.target, target) {
             (Target::Class, BatchTarget::Class(classes)) => one_hot(classes, width),
             (Target::Map, BatchTarget::Map { height, width: columns, classes }) => {
@@ -155,7 +157,9 @@ impl Judge {
                 }
                 (values.clone(), None)
             }
-            (_, target) => return error("Data must give the kind of target that the head asks for.", kind(target).into()),
+            (_, target) => {
+                return error("Data must give the kind of target that the head asks for.", kind(target).into());
+            }
         };
         if wanted.len() != rows * width {
             let count = wanted.len() / width.max(1);
@@ -211,7 +215,7 @@ mod tests {
         let judge = Judge { head: Head { loss, target: kind, ..Head::default() }, value: ValueId(0) };
         let value = Val::T2(upload(scores.to_vec(), [scores.len() / width, width], &device));
         let verdict = judge.judge(value, target, &device).unwrap();
-        let number = |t: Tensor<1>| t.into_data().to_vec::<f32>().unwrap()[0];
+        let number = |t: Tensor<1>| t.into_data().try_to_vec::<f32>().unwrap()[0];
         (number(verdict.loss), verdict.correct.map(number))
     }
 
@@ -227,7 +231,8 @@ mod tests {
         // class 0: 0.9*1.386294 + 0.1*0.287682 = 1.276433.
         let (loss, _) = judged(Loss::CrossEntropy { label_smoothing: 0.2 }, &scores, 2, &target);
         assert!((loss - 0.836_988).abs() < 1e-5, "{loss}");
-        let (loss, _) = judged(Loss::CrossEntropy { label_smoothing: 0.2 }, &scores[..2], 2, &BatchTarget::Class(vec![1]));
+        let (loss, _) =
+            judged(Loss::CrossEntropy { label_smoothing: 0.2 }, &scores[..2], 2, &BatchTarget::Class(vec![1]));
         assert!((loss - 0.397_543).abs() < 1e-5, "{loss}");
     }
 

@@ -61,7 +61,7 @@ impl Network {
     pub fn new(program: Arc<Program>, seed: u64, device: &Device) -> Result<Self, EngineError> {
         check(&program).map_err(|found| EngineError::Program { found })?;
         let device = device.clone().without_autodiff();
-        let shapes = program.params.iter().map(|spec| inner_shape(&program, spec)).collect();
+        let shapes = program.params.iter().map(inner_shape).collect();
         let mut network = Self { program, params: Vec::new(), shapes, device };
         network.params = guard(|| {
             let draw = |(index, spec)| network.upload_param(index, init::initial_values(spec, seed));
@@ -107,10 +107,8 @@ impl Network {
     /// As [`Network::forward`].
     pub fn predict(&self, images: &Batch) -> Result<Vec<Vec<f32>>, EngineError> {
         let output = self.main_output()?;
-        let is_probability = matches!(
-            self.producer(output),
-            Some(Op::Activation(Activation::Softmax | Activation::Sigmoid))
-        );
+        let is_probability =
+            matches!(self.producer(output), Some(Op::Activation(Activation::Softmax | Activation::Sigmoid)));
         guard(|| {
             let value = self.infer(images, &[output])?.remove(0).cast(FloatDType::F32);
             let value = match value {
@@ -157,13 +155,15 @@ impl Network {
             }
             Ok(())
         })?;
-        report.unused = weights.iter().filter(|(n, _)| offered.contains_key(n.as_str())).map(|(n, _)| n.clone()).collect();
+        report.unused =
+            weights.iter().filter(|(n, _)| offered.contains_key(n.as_str())).map(|(n, _)| n.clone()).collect();
         Ok(report)
     }
 
     /// The image tensor of a batch, once its size is checked.
     pub(super) fn images(&self, batch: &Batch) -> Result<Val, EngineError> {
-        let input = self.program.inputs.first().ok_or_else(|| EngineError::Program { found: "It has no input".into() })?;
+        let input =
+            self.program.inputs.first().ok_or_else(|| EngineError::Program { found: "It has no input".into() })?;
         let expected = &self.program.value(input.value).shape;
         let [c, h, w] = batch.shape;
         let n = batch.len();
@@ -201,7 +201,7 @@ impl Network {
     pub(super) fn infer(&self, images: &Batch, wanted: &[ValueId]) -> Result<Vec<Val>, EngineError> {
         let params = self.leaves(false)?;
         let pass = Pass { program: &self.program, params: &params, training: false, device: &self.device };
-        Ok(pass.run(self.images(images)?, wanted)?.0)
+        Ok(pass.run(vec![self.images(images)?], wanted)?.0)
     }
 
     /// The op that makes a value.
@@ -210,7 +210,8 @@ impl Network {
     }
 
     fn main_output(&self) -> Result<ValueId, EngineError> {
-        let output = self.program.outputs.first().ok_or_else(|| EngineError::Program { found: "It has no output".into() })?;
+        let output =
+            self.program.outputs.first().ok_or_else(|| EngineError::Program { found: "It has no output".into() })?;
         Ok(output.value)
     }
 
@@ -225,15 +226,14 @@ impl Network {
     /// Numbers in the spec's layout to the device, flat and in our own layout.
     pub(super) fn upload_param(&self, index: usize, data: Vec<f32>) -> Tensor<1> {
         let count = data.len();
-        let data = match self.shapes[index][..] {
-            [inputs, outputs] => transpose(&data, outputs, inputs),
-            _ => data,
-        };
-        upload(data, [count], &self.device)
+        upload(to_inner(data, &self.shapes[index]), [count], &self.device)
     }
 
     /// Flat tensors, one per parameter or none, read back in the spec's layout with one wait.
-    pub(super) fn download_params(&self, tensors: Vec<Option<Tensor<1>>>) -> Result<Vec<Option<HostTensor>>, EngineError> {
+    pub(super) fn download_params(
+        &self,
+        tensors: Vec<Option<Tensor<1>>>,
+    ) -> Result<Vec<Option<HostTensor>>, EngineError> {
         guard(|| {
             let present: Vec<_> = tensors.iter().map(Option::is_some).collect();
             let read = tensors.into_iter().flatten().fold(Transaction::default(), Transaction::register);
@@ -245,7 +245,7 @@ impl Network {
                     continue;
                 };
                 let tensor = HostTensor::new(self.shapes[index].clone(), numbers(&data)?);
-                list.push(Some(if tensor.shape.len() == 2 { tensor.transposed() } else { tensor }));
+                list.push(Some(from_inner(tensor)));
             }
             Ok(list)
         })
@@ -259,13 +259,25 @@ pub(super) fn rows(tensor: &HostTensor) -> Result<Vec<Vec<f32>>, EngineError> {
 }
 
 /// The shape that the op wants: PyTorch's, except that a dense matrix is `[in, out]`.
-fn inner_shape(program: &Program, spec: &ParamSpec) -> Vec<usize> {
+pub(super) fn inner_shape(spec: &ParamSpec) -> Vec<usize> {
     let mut shape: Vec<usize> = spec.shape.iter().map(|&n| size(n)).collect();
     if shape.len() == 2 {
         shape.reverse();
     }
-    debug_assert!(shape.len() != 2 || matches!(program.ops.get(spec.op as usize).map(|n| &n.op), Some(Op::Dense { .. })));
     shape
+}
+
+/// Numbers in PyTorch's order to those of `shape`, an inner one.
+pub(super) fn to_inner(data: Vec<f32>, shape: &[usize]) -> Vec<f32> {
+    match *shape {
+        [inputs, outputs] => transpose(&data, outputs, inputs),
+        _ => data,
+    }
+}
+
+/// A tensor of an inner shape in PyTorch's layout.
+pub(super) fn from_inner(tensor: HostTensor) -> HostTensor {
+    if tensor.shape.len() == 2 { tensor.transposed() } else { tensor }
 }
 
 /// Everything that the interpreter relies on.
@@ -302,7 +314,8 @@ fn check(program: &Program) -> Result<(), String> {
 }
 
 fn check_params(program: &Program, node: &crate::op::OpNode, shapes: &[&Shape]) -> Result<(), String> {
-    let wanted = node.op.params(shapes, crate::op::Init::default()).map_err(|error| format!("{}: {error}", node.path))?;
+    let wanted =
+        node.op.params(shapes, crate::op::Init::default()).map_err(|error| format!("{}: {error}", node.path))?;
     let spec = |id: &ParamId| program.params.get(id.index());
     let found: Vec<_> = node.params.iter().map(|id| spec(id).map(|spec| (&spec.shape, spec.role))).collect();
     if found == wanted.iter().map(|template| Some((&template.shape, template.role))).collect::<Vec<_>>() {

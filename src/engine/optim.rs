@@ -40,11 +40,8 @@ impl Update {
     /// The algorithm boxes of `torch.optim.SGD`, `Adam`, `AdamW` and `RMSprop` (dampening 0, not centred, no amsgrad).
     pub(super) fn apply(&self, param: Tensor<1>, gradient: Tensor<1>, moments: &mut Moments, decay: f64) -> Tensor<1> {
         let is_decoupled = matches!(self.optimizer, Optimizer::AdamW { .. });
-        let gradient = if decay != 0.0 && !is_decoupled {
-            gradient.add(param.clone().mul_scalar(decay))
-        } else {
-            gradient
-        };
+        let gradient =
+            if decay != 0.0 && !is_decoupled { gradient.add(param.clone().mul_scalar(decay)) } else { gradient };
         match self.optimizer {
             Optimizer::Sgd { momentum, nesterov } => self.sgd(param, gradient, moments, momentum, nesterov),
             Optimizer::Adam { beta1, beta2, eps } => self.adam(param, gradient, moments, [beta1, beta2, eps]),
@@ -163,7 +160,7 @@ mod tests {
         for (step, gradient) in [(1, 0.5), (2, -0.25)] {
             let gradient = Tensor::from_data([gradient], &device);
             param = Update { optimizer, rate: 0.1, step }.apply(param, gradient, &mut moments, decay);
-            seen.extend(param.clone().into_data().to_vec::<f32>().unwrap());
+            seen.extend(param.clone().into_data().try_to_vec::<f32>().unwrap());
         }
         seen
     }
@@ -214,7 +211,7 @@ mod tests {
         // 2 * 65536 + 5 ones and 3 twos: 131077 + 12.
         let device = Device::flex();
         let (ones, twos) = (Tensor::<1>::ones([2 * CHUNK + 5], &device), Tensor::<1>::full([3], 2.0, &device));
-        let sum = square_sum([&ones, &twos].into_iter()).unwrap().into_data().to_vec::<f32>().unwrap();
+        let sum = square_sum([&ones, &twos].into_iter()).unwrap().into_data().try_to_vec::<f32>().unwrap();
         assert_eq!(sum, [131_089.0]);
         assert!(square_sum(std::iter::empty()).is_none());
     }

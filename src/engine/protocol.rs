@@ -3,6 +3,7 @@
 //! Everything here must survive postcard, which cannot carry internally tagged enums: documents and specs therefore
 //! travel as JSON text. Paths are the worker's paths. Every event about a run names the run.
 
+use crate::data::Split;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -96,29 +97,6 @@ pub struct DeviceInfo {
     pub automatic: bool,
 }
 
-/// A part of the data.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Part {
-    /// What the network learns from.
-    Train,
-    /// What judges each epoch.
-    #[default]
-    Validation,
-    /// What judges the finished network.
-    Test,
-}
-
-impl Part {
-    /// Its id on the command line.
-    pub fn id(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Validation => "validation",
-            Self::Test => "test",
-        }
-    }
-}
-
 /// Everything that a training run needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainRequest {
@@ -173,10 +151,10 @@ impl TrainRequest {
 /// Which image to look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ImageRef {
-    /// An image of the run's data.
+    /// An image of the data.
     Item {
-        /// The part it is in.
-        part: Part,
+        /// The split it is in.
+        split: Split,
         /// Its place there.
         index: u64,
     },
@@ -247,7 +225,7 @@ impl ProbeRequest {
     pub const MAX_SIDE: u32 = 64;
 }
 
-/// Measuring a network on a part of the data.
+/// Measuring a network on a split of the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EvaluateRequest {
     /// The run it belongs to; comes back with the answer.
@@ -256,8 +234,8 @@ pub struct EvaluateRequest {
     pub network: NetworkRef,
     /// Other data than the run's own, as a data spec in JSON.
     pub data: Option<String>,
-    /// Which part.
-    pub part: Part,
+    /// Which split.
+    pub split: Split,
     /// How many of the worst mistakes to name.
     pub worst: u32,
 }
@@ -307,7 +285,7 @@ pub enum Command {
     SetLearningRate(f64),
     /// Look at layers. Of several waiting looks the newest wins.
     Probe(Box<ProbeRequest>),
-    /// Measure on a part of the data. While a run trains this happens between two of its steps.
+    /// Measure on a split of the data. While a run trains this happens between two of its steps.
     Evaluate(Box<EvaluateRequest>),
     /// Classes of pictures.
     Predict(Box<PredictRequest>),
@@ -496,7 +474,7 @@ pub struct ProbeReport {
 /// One confident mistake.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mistake {
-    /// Place in the part.
+    /// Place in the split.
     pub index: u64,
     /// What it is.
     pub truth: u32,
@@ -511,8 +489,8 @@ pub struct Mistake {
 pub struct EvaluateReport {
     /// The request's run.
     pub run: RunId,
-    /// The part.
-    pub part: Part,
+    /// The split.
+    pub split: Split,
     /// Images measured.
     pub count: u64,
     /// Of them right.

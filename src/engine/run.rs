@@ -441,19 +441,8 @@ pub fn now_secs() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
-/// Writes a file under another name, syncs it and renames it.
-///
-/// # Errors
-/// The system refuses; the file before is then still there.
-pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
-    let aside = path.with_added_extension("new");
-    let write = || -> io::Result<()> {
-        let mut file = File::create(&aside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&aside, path)
-    };
-    write().map_err(|source| io_error(path, source))
+fn write_file(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
+    crate::graph::write_atomically(path, bytes).map_err(|source| io_error(path, source))
 }
 
 fn io_error(path: &Path, source: io::Error) -> RunError {

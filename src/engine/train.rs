@@ -211,7 +211,8 @@ impl Trainer {
         for (index, batch) in micro.iter().enumerate() {
             self.network.device().seed(step_seed(self.job.seed, self.step, index as u64));
             let share = batch.len() as f64 / images as f64;
-            for (head, verdict) in self.look_at(batch, share, &mut gradients, &mut statistics)?.into_iter().enumerate() {
+            for (head, verdict) in self.look_at(batch, share, &mut gradients, &mut statistics)?.into_iter().enumerate()
+            {
                 sum_into(&mut losses[head], verdict.loss.mul_scalar(share));
                 judged[head] += verdict.judged;
                 if let Some(right) = verdict.correct {
@@ -253,7 +254,7 @@ impl Trainer {
         let leaves = self.network.leaves(true)?;
         let device = self.network.device();
         let pass = Pass { program: &self.job.program, params: &leaves, training: true, device };
-        let (values, found) = pass.run(self.network.images(batch)?, &self.wanted)?;
+        let (values, found) = pass.run(vec![self.network.images(batch)?], &self.wanted)?;
         statistics.extend(found);
         let (mut total, mut verdicts) = (None, Vec::with_capacity(values.len()));
         for (judge, value) in self.judges.iter().zip(values) {

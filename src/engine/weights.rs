@@ -40,7 +40,9 @@ pub enum WeightsError {
         found: String,
     },
     /// A tensor whose shape and numbers differ.
-    #[error("A tensor must have as many numbers as its shape says. {name} has {found} numbers for {shape:?}. Report this.")]
+    #[error(
+        "A tensor must have as many numbers as its shape says. {name} has {found} numbers for {shape:?}. Report this."
+    )]
     Inconsistent {
         /// Which tensor.
         name: String,
@@ -150,7 +152,9 @@ impl safetensors::View for Stored<'_> {
 
     fn data(&self) -> Cow<'_, [u8]> {
         match self {
-            Self::Numbers(tensor) => tensor.data.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<_>>().into(),
+            Self::Numbers(tensor) => {
+                tensor.data.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<_>>().into()
+            }
             Self::Counter => (&[0_u8; 8][..]).into(),
         }
     }
@@ -222,8 +226,12 @@ mod tests {
     #[test]
     fn batch_norm_gets_the_counter_that_pytorch_asks_for() {
         let (_dir, path) = scratch();
-        write_safetensors(&path, &[("bn1.running_var".to_owned(), HostTensor::new(vec![1], vec![1.0]))], BTreeMap::new())
-            .unwrap();
+        write_safetensors(
+            &path,
+            &[("bn1.running_var".to_owned(), HostTensor::new(vec![1], vec![1.0]))],
+            BTreeMap::new(),
+        )
+        .unwrap();
         let bytes = fs::read(&path).unwrap();
         let file = SafeTensors::deserialize(&bytes).unwrap();
         let counter = file.tensor("bn1.num_batches_tracked").unwrap();
@@ -246,6 +254,9 @@ mod tests {
         let (_dir, path) = scratch();
         fs::write(&path, b"PK\x03\x04 not weights").unwrap();
         let error = read_safetensors(&path).unwrap_err().to_string();
-        assert!(error.starts_with("Weights must be a safetensors file.") && error.contains("weights.safetensors"), "{error}");
+        assert!(
+            error.starts_with("Weights must be a safetensors file.") && error.contains("weights.safetensors"),
+            "{error}"
+        );
     }
 }

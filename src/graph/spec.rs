@@ -356,7 +356,7 @@ impl Default for Splits {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Resize {
-    /// Zero-pad a smaller image evenly (MNIST's 28 to LeNet-5's 32); larger ones are fitted and cropped.
+    /// Zero-pad a smaller image evenly (MNIST's 28 to LeNet-5's 32); larger ones are fitted first.
     #[default]
     Pad,
     /// Scale the short side to fit, cut the middle out.

@@ -9,6 +9,8 @@ use std::f32::consts::TAU;
 const SIDE: usize = 28;
 /// Pieces per piece of a curve.
 const STEPS: u8 = 6;
+/// Largest radius of the pen with its swell, in pixels.
+const THICKEST: f32 = 2.5;
 
 type Point = (f32, f32);
 
@@ -51,7 +53,7 @@ fn skeleton(way: &[Stroke], generator: &mut ChaCha8Rng) -> Vec<Vec<Point>> {
         for &(x, y) in points {
             let near = known.iter().find(|((kx, ky), _)| (kx - x).abs() + (ky - y).abs() < 1e-3).map(|&(_, to)| to);
             let to = near.unwrap_or_else(|| {
-                let to = (x + normal(generator, 0.035), y + normal(generator, 0.03));
+                let to = (x + normal(generator, 0.03), y + normal(generator, 0.025));
                 known.push(((x, y), to));
                 to
             });
@@ -92,15 +94,15 @@ fn smooth(points: &[Point]) -> Vec<Point> {
 fn distort(strokes: &mut [Vec<Point>], generator: &mut ChaCha8Rng) {
     let waves: [[f32; 4]; 2] = std::array::from_fn(|_| {
         [
-            uniform(generator, 0.0, 0.035),
+            uniform(generator, 0.0, 0.03),
             uniform(generator, -1.2, 1.2),
             uniform(generator, -1.2, 1.2),
             uniform(generator, 0.0, TAU),
         ]
     });
-    let width = uniform(generator, 0.62, 0.95);
-    let slant = normal(generator, 0.18).clamp(-0.35, 0.5) + 0.1;
-    let (sin, cos) = normal(generator, 0.11).clamp(-0.3, 0.3).sin_cos();
+    let width = uniform(generator, 0.68, 0.92);
+    let slant = normal(generator, 0.13).clamp(-0.3, 0.3) + 0.1;
+    let (sin, cos) = normal(generator, 0.08).clamp(-0.22, 0.22).sin_cos();
     for stroke in strokes {
         *stroke = cut(stroke);
         for point in stroke {
@@ -134,11 +136,16 @@ fn place(strokes: &mut [Vec<Point>], generator: &mut ChaCha8Rng) {
         (low, all().map(of).fold(f32::NEG_INFINITY, f32::max))
     };
     let ((left, right), (top, bottom)) = (bounds(|p| p.0), bounds(|p| p.1));
-    let size = (18.5 + normal(generator, 1.3)).clamp(14.5, 21.0);
+    let size = (19.0 + normal(generator, 1.0)).clamp(16.0, 21.5);
     let factor = size / (right - left).max(bottom - top).max(1e-3);
     let middle = (SIDE as f32 - 1.0) / 2.0;
-    let dx = middle + normal(generator, 0.9).clamp(-2.0, 2.0) - factor * (left + right) / 2.0;
-    let dy = middle + normal(generator, 0.9).clamp(-2.0, 2.0) - factor * (top + bottom) / 2.0;
+    // A shift, as far as the thickest ink stays in the field.
+    let mut shift = |extent: f32| {
+        let room = (middle - factor * extent / 2.0 - THICKEST).clamp(0.0, 2.0);
+        normal(generator, 0.6).clamp(-room, room)
+    };
+    let dx = middle + shift(right - left) - factor * (left + right) / 2.0;
+    let dy = middle + shift(bottom - top) - factor * (top + bottom) / 2.0;
     for point in strokes.iter_mut().flatten() {
         *point = (point.0 * factor + dx, point.1 * factor + dy);
     }

@@ -139,14 +139,16 @@ impl Pass<'_> {
     /// Runs what `wanted` depends on and nothing else.
     pub(super) fn run(
         &self,
-        images: Val,
+        inputs: Vec<Val>,
         wanted: &[ValueId],
     ) -> Result<(Vec<Val>, Vec<BatchStatistics>), EngineError> {
         let program = self.program;
         let (needed, mut readers) = readers(program, wanted);
         let mut values: Vec<Option<Val>> = vec![None; program.values.len()];
-        if let Some(slot) = program.inputs.first().and_then(|input| values.get_mut(input.value.index())) {
-            *slot = Some(images);
+        for (input, value) in program.inputs.iter().zip(inputs) {
+            if let Some(slot) = values.get_mut(input.value.index()) {
+                *slot = Some(value);
+            }
         }
         let mut statistics = Vec::new();
         for (node, _) in program.ops.iter().zip(needed).filter(|(_, needed)| *needed) {

@@ -16,8 +16,7 @@ pub(super) fn convolve(op: &Op, x: Tensor<4>, weight: Tensor<4>, bias: Option<Te
     let (weight, bias) = (weight.cast(to), bias.map(|bias| bias.cast(to)));
     match op {
         Op::Conv2d { stride, dilation, groups, pads, .. } => {
-            let options =
-                ConvOptions::new_with_padding(sizes(*stride), pairs(*pads), sizes(*dilation), size(*groups));
+            let options = ConvOptions::new_with_padding(sizes(*stride), pairs(*pads), sizes(*dilation), size(*groups));
             module::conv2d(x, weight, bias, options)
         }
         Op::ConvTranspose2d { stride, dilation, groups, padding, output_padding, .. } => {
