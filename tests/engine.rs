@@ -77,7 +77,9 @@ fn sandwich(layer: &Layer, frozen: bool) -> Arc<Program> {
         let mut value = result.unwrap_or_else(|_| {
             lowering.rollback(mark);
             let flat = push(lowering, "before", Op::Flatten, &inputs);
-            lowering.within("layer", |lowering| layer.lower(lowering, &[flat])).unwrap()
+            lowering
+                .within("layer", |lowering| layer.lower(lowering, &[flat]))
+                .expect("every layer takes a map or a vector")
         });
         lowering.set_frozen(false);
         if lowering.shape(value).as_map().is_some() {
@@ -125,7 +127,7 @@ fn losses(trainer: &mut Trainer, steps: std::ops::Range<usize>, shape: [usize; 3
     steps
         .map(|step| {
             let micro = [batch(step * 16, 5, shape, 4), batch(step * 16 + 5, 3, shape, 4)];
-            let outcome = trainer.step(&micro).unwrap();
+            let outcome = trainer.step(&micro).expect("the batches fit");
             (outcome.loss.to_bits(), outcome.grad_norm.to_bits())
         })
         .collect()
@@ -136,14 +138,15 @@ fn assert_resumes(program: &Arc<Program>, spec: &TrainSpec, shape: [usize; 3]) {
     let wanted = losses(&mut whole, 0..6, shape);
     let mut first = trainer(program, spec.clone());
     assert_eq!(losses(&mut first, 0..3, shape), wanted[..3], "a second run");
-    let dir = tempfile::tempdir().unwrap();
-    first.save(dir.path()).unwrap();
+    let dir = tempfile::tempdir().expect("there is room for a scratch folder");
+    first.save(dir.path()).expect("a checkpoint can be written");
     drop(first);
     let mut second = trainer(program, spec.clone());
-    second.load(dir.path()).unwrap();
+    second.load(dir.path()).expect("a checkpoint can be read");
     assert_eq!(second.step_index(), 3);
     assert_eq!(losses(&mut second, 3..6, shape), wanted[3..], "after resuming");
-    assert_eq!(bits(&second.network().weights().unwrap()), bits(&whole.network().weights().unwrap()));
+    let end = |trainer: &Trainer| bits(&trainer.network().weights().expect("weights can be read"));
+    assert_eq!(end(&second), end(&whole));
 }
 
 #[test]
@@ -214,7 +217,8 @@ fn a_final_softmax_is_folded_into_the_loss_and_shown_by_predict() {
     };
     let (mut plain, mut ending) = (trainer(&build(false), sgd(0.1)), trainer(&build(true), sgd(0.1)));
     let data = batch(0, 4, [1, 4, 4], 3);
-    assert_eq!(plain.step(&[data.clone()]).unwrap(), ending.step(&[data.clone()]).unwrap());
+    let step = |trainer: &mut Trainer| trainer.step(std::slice::from_ref(&data)).unwrap();
+    assert_eq!(step(&mut plain), step(&mut ending));
     let (a, b) = (plain.network().predict(&data).unwrap(), ending.network().predict(&data).unwrap());
     assert_eq!(a, b);
     assert!(a.len() == 4 && a.iter().all(|row| (row.iter().sum::<f32>() - 1.0).abs() < 1e-6));
@@ -318,9 +322,9 @@ fn pixels_can_be_classified() {
     let mut data = batch(0, 2, [1, 4, 4], 2);
     let classes = data.images.iter().map(|&v| u32::from(v > 0.0)).collect();
     data.target = BatchTarget::Map { height: 4, width: 4, classes };
-    let first = trainer.step(&[data.clone()]).unwrap();
+    let first = trainer.step(std::slice::from_ref(&data)).unwrap();
     for _ in 0..300 {
-        trainer.step(&[data.clone()]).unwrap();
+        trainer.step(std::slice::from_ref(&data)).unwrap();
     }
     let end = trainer.evaluate(&data).unwrap();
     assert_eq!((end.judged, end.count), (32, 2));
@@ -367,7 +371,8 @@ fn sixteen_bit_values_train_with_thirty_two_bit_weights() {
     let data = batch(0, 8, [1, 6, 6], 4);
     let (mut full, mut half) = (trainer(&build(false), sgd(0.1)), trainer(&build(true), sgd(0.1)));
     for _ in 0..5 {
-        let (a, b) = (full.step(&[data.clone()]).unwrap(), half.step(&[data.clone()]).unwrap());
+        let step = |trainer: &mut Trainer| trainer.step(std::slice::from_ref(&data)).unwrap();
+        let (a, b) = (step(&mut full), step(&mut half));
         // Half precision keeps 11 bits: 1/2048 per rounding.
         assert!(
             (a.loss - b.loss).abs() < 0.01 && (a.grad_norm - b.grad_norm).abs() < 0.02 * a.grad_norm,

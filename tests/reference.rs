@@ -78,7 +78,7 @@ impl Conv {
         let input = noise(&self.input, 1);
         let [out_h, out_w] = self.output();
         let gradient = noise(&[self.input[0], self.filters, out_h, out_w], 3);
-        let run = run(&self.op(), &input, &[weight.clone()], &gradient);
+        let run = run(&self.op(), &input, std::slice::from_ref(&weight), &gradient);
         let mut wanted = [vec![0.0; gradient.data.len()], vec![0.0; input.data.len()], vec![0.0; weight.data.len()]];
         self.products(|output, from, kernel| {
             let number = |tensor: &HostTensor, index: usize| f64::from(tensor.data[index]);
@@ -141,7 +141,7 @@ fn a_transposed_convolution_is_the_transpose_of_a_convolution() {
         bias: false,
     };
     let gradient = noise(&conv.input, 3);
-    let run = run(&op, &small, &[kernels.clone()], &gradient);
+    let run = run(&op, &small, std::slice::from_ref(&kernels), &gradient);
     let mut wanted = [vec![0.0; gradient.data.len()], vec![0.0; small.data.len()], vec![0.0; kernels.data.len()]];
     conv.products(|from, output, kernel| {
         let number = |tensor: &HostTensor, index: usize| f64::from(tensor.data[index]);
