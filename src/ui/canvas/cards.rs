@@ -282,7 +282,7 @@ pub(crate) fn write(
     job.wrap = TextWrapping::truncate_at_width(room);
     let galley = painter.layout_job(job);
     let rect = align.anchor_size(at, galley.size());
-    if is_bold && points >= 11.0 {
+    if is_bold && points >= 10.0 {
         // The font comes in one weight; a second print beside the first makes the bold one. Small text would blur.
         painter.galley(rect.min + vec2(0.4, 0.0), galley.clone(), colour);
     }
