@@ -16,14 +16,14 @@ fn alone() -> MutexGuard<'static, ()> {
 
 fn program(shape: Shape, build: impl FnOnce(&mut Lowering, ValueId) -> ValueId) -> Arc<Program> {
     let mut lowering = Lowering::new();
-    let input = lowering.input("input", shape).unwrap();
+    let input = lowering.input("input", shape).expect("shapes in tests are small");
     let output = build(&mut lowering, input);
     lowering.output("output", output);
     Arc::new(lowering.finish())
 }
 
 fn push(lowering: &mut Lowering, name: &str, op: Op, inputs: &[ValueId]) -> ValueId {
-    lowering.within(name, |lowering| lowering.push(op, inputs)).unwrap()
+    lowering.within(name, |lowering| lowering.push(op, inputs)).expect("shapes in tests fit")
 }
 
 fn conv(filters: u64, bias: bool) -> Op {
@@ -40,14 +40,15 @@ fn job(program: &Arc<Program>, spec: TrainSpec) -> TrainJob {
 }
 
 fn trainer(program: &Arc<Program>, spec: TrainSpec) -> Trainer {
-    Trainer::new(job(program, spec), &Device::flex()).unwrap()
+    Trainer::new(job(program, spec), &Device::flex()).expect("networks in tests can be trained")
 }
 
 /// Images of a fixed pattern without structure, classes in turn.
 fn batch(first: usize, count: usize, shape: [usize; 3], classes: u32) -> Batch {
     let size: usize = shape.iter().product();
     let number = |i: usize| ((i * 7919 + 104_729) % 1009) as f32 / 504.5 - 1.0;
-    let ids = first as u32..(first + count) as u32;
+    let id = |i: usize| u32::try_from(i).expect("tests have few images");
+    let ids = id(first)..id(first + count);
     Batch {
         images: (first * size..(first + count) * size).map(number).collect(),
         shape,
@@ -76,7 +77,9 @@ fn sandwich(layer: &Layer, frozen: bool) -> Arc<Program> {
         let mut value = result.unwrap_or_else(|_| {
             lowering.rollback(mark);
             let flat = push(lowering, "before", Op::Flatten, &inputs);
-            lowering.within("layer", |lowering| layer.lower(lowering, &[flat])).unwrap()
+            lowering
+                .within("layer", |lowering| layer.lower(lowering, &[flat]))
+                .expect("every layer takes a map or a vector")
         });
         lowering.set_frozen(false);
         if lowering.shape(value).as_map().is_some() {
@@ -124,7 +127,7 @@ fn losses(trainer: &mut Trainer, steps: std::ops::Range<usize>, shape: [usize; 3
     steps
         .map(|step| {
             let micro = [batch(step * 16, 5, shape, 4), batch(step * 16 + 5, 3, shape, 4)];
-            let outcome = trainer.step(&micro).unwrap();
+            let outcome = trainer.step(&micro).expect("the batches fit");
             (outcome.loss.to_bits(), outcome.grad_norm.to_bits())
         })
         .collect()
@@ -135,14 +138,15 @@ fn assert_resumes(program: &Arc<Program>, spec: &TrainSpec, shape: [usize; 3]) {
     let wanted = losses(&mut whole, 0..6, shape);
     let mut first = trainer(program, spec.clone());
     assert_eq!(losses(&mut first, 0..3, shape), wanted[..3], "a second run");
-    let dir = tempfile::tempdir().unwrap();
-    first.save(dir.path()).unwrap();
+    let dir = tempfile::tempdir().expect("there is room for a scratch folder");
+    first.save(dir.path()).expect("a checkpoint can be written");
     drop(first);
     let mut second = trainer(program, spec.clone());
-    second.load(dir.path()).unwrap();
+    second.load(dir.path()).expect("a checkpoint can be read");
     assert_eq!(second.step_index(), 3);
     assert_eq!(losses(&mut second, 3..6, shape), wanted[3..], "after resuming");
-    assert_eq!(bits(&second.network().weights().unwrap()), bits(&whole.network().weights().unwrap()));
+    let end = |trainer: &Trainer| bits(&trainer.network().weights().expect("weights can be read"));
+    assert_eq!(end(&second), end(&whole));
 }
 
 #[test]
@@ -213,7 +217,8 @@ fn a_final_softmax_is_folded_into_the_loss_and_shown_by_predict() {
     };
     let (mut plain, mut ending) = (trainer(&build(false), sgd(0.1)), trainer(&build(true), sgd(0.1)));
     let data = batch(0, 4, [1, 4, 4], 3);
-    assert_eq!(plain.step(&[data.clone()]).unwrap(), ending.step(&[data.clone()]).unwrap());
+    let step = |trainer: &mut Trainer| trainer.step(std::slice::from_ref(&data)).unwrap();
+    assert_eq!(step(&mut plain), step(&mut ending));
     let (a, b) = (plain.network().predict(&data).unwrap(), ending.network().predict(&data).unwrap());
     assert_eq!(a, b);
     assert!(a.len() == 4 && a.iter().all(|row| (row.iter().sum::<f32>() - 1.0).abs() < 1e-6));
@@ -317,9 +322,9 @@ fn pixels_can_be_classified() {
     let mut data = batch(0, 2, [1, 4, 4], 2);
     let classes = data.images.iter().map(|&v| u32::from(v > 0.0)).collect();
     data.target = BatchTarget::Map { height: 4, width: 4, classes };
-    let first = trainer.step(&[data.clone()]).unwrap();
+    let first = trainer.step(std::slice::from_ref(&data)).unwrap();
     for _ in 0..300 {
-        trainer.step(&[data.clone()]).unwrap();
+        trainer.step(std::slice::from_ref(&data)).unwrap();
     }
     let end = trainer.evaluate(&data).unwrap();
     assert_eq!((end.judged, end.count), (32, 2));
@@ -366,7 +371,8 @@ fn sixteen_bit_values_train_with_thirty_two_bit_weights() {
     let data = batch(0, 8, [1, 6, 6], 4);
     let (mut full, mut half) = (trainer(&build(false), sgd(0.1)), trainer(&build(true), sgd(0.1)));
     for _ in 0..5 {
-        let (a, b) = (full.step(&[data.clone()]).unwrap(), half.step(&[data.clone()]).unwrap());
+        let step = |trainer: &mut Trainer| trainer.step(std::slice::from_ref(&data)).unwrap();
+        let (a, b) = (step(&mut full), step(&mut half));
         // Half precision keeps 11 bits: 1/2048 per rounding.
         assert!(
             (a.loss - b.loss).abs() < 0.01 && (a.grad_norm - b.grad_norm).abs() < 0.02 * a.grad_norm,

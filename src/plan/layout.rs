@@ -241,7 +241,10 @@ impl Wiring {
                 self.into[node].iter().filter_map(|&link| Some((arrives(link, self.ends[link]?.0), link))).collect();
             entering.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             let gap = PORT_GAP.min((CARD[0] - 2.0 * PORT_GAP) / entering.len().max(1) as f32);
-            let middle = (entering.len().max(1) - 1) as f32 / 2.0;
+            // A wire from straight above stays straight; the others enter beside it.
+            let straight = entering.iter().position(|(from, _)| (from - centre(node)).abs() < 1.0);
+            let middle = straight.map_or((entering.len().max(1) - 1) as f32 / 2.0, |place| place as f32);
+            let reach = CARD[0] / 2.0 - PORT_GAP / 2.0;
             for (place, &(_, link)) in entering.iter().enumerate() {
                 let Some((from, to)) = self.ends[link] else { continue };
                 let mut points = vec![[centre(from), top(self.depth[from]) + CARD[1]]];
@@ -254,7 +257,8 @@ impl Wiring {
                     let at = corner[0] + width + GAP_X + lane as f32 * 4.0;
                     points.extend([[at, top(self.depth[from] + 1)], [at, top(self.depth[to]) - GAP_Y]]);
                 }
-                points.push([centre(node) + (place as f32 - middle) * gap, top(self.depth[to])]);
+                let beside = ((place as f32 - middle) * gap).clamp(-reach, reach);
+                points.push([centre(node) + beside, top(self.depth[to])]);
                 if let Some(route) = routes.get_mut(link) {
                     *route = Some(points);
                 }

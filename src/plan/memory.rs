@@ -183,31 +183,42 @@ impl<'a> Replay<'a> {
         let read: u64 = node.inputs.iter().map(|&id| self.bytes(id)).fold(0, u64::saturating_add);
         let made: u64 = node.outputs.iter().map(|&id| self.bytes(id)).fold(0, u64::saturating_add);
         match &node.op {
-            Op::Conv2d { pads, .. } => {
+            Op::Conv2d { kernel, stride, groups, pads, filters, .. } => {
+                let channels = self.program.input_shapes(node).first().map_or(1, |shape| shape.channels());
                 let padded = if pads.is_symmetric() { 0 } else { read };
+                let pointwise = *kernel == [1, 1] && *stride == [1, 1] && pads.is_zero();
+                let few = channels <= 4 && *filters <= 16;
+                let direct = pointwise || (*groups == channels && channels == *filters) || (*groups == 1 && few);
+                // The gradient of the weights is a convolution of the input with the output's gradient as kernel: both are
+                // copied twice (channels first, then NHWC), and each of two threads unrolls one patch per kernel position.
+                let taps = kernel[0].saturating_mul(kernel[1]);
+                let unrolled = (made / filters.max(&1)).saturating_mul(taps.min(512)).saturating_mul(channels.min(2));
                 Held {
                     inputs: true,
                     extra: padded,
-                    forward: read.saturating_add(made),
-                    backward: read.saturating_add(made),
+                    forward: if direct { 0 } else { read },
+                    backward: read.saturating_add(made).saturating_mul(2).saturating_add(unrolled),
                     ..Held::default()
                 }
             }
             Op::ConvTranspose2d { .. } => Held {
                 inputs: true,
-                forward: read.saturating_add(made),
-                backward: read.saturating_add(made),
+                forward: read,
+                backward: read.saturating_add(made).saturating_mul(2),
                 ..Held::default()
             },
+            // The index of each maximum is an eight-byte number.
             Op::MaxPool { .. } => Held { inputs: true, extra: made.saturating_mul(2), ..Held::default() },
-            Op::AvgPool { .. } | Op::Dense { .. } | Op::PRelu | Op::Activation(_) | Op::Multiply => {
-                Held { inputs: true, ..Held::default() }
-            }
-            Op::BatchNorm { .. } | Op::LayerNorm { .. } | Op::GroupNorm { .. } => {
-                Held { inputs: true, extra: read.saturating_mul(2), backward: read, ..Held::default() }
+            Op::AvgPool { .. } | Op::Dense { .. } | Op::PRelu | Op::Multiply => Held { inputs: true, ..Held::default() },
+            // The backward step computes the function again.
+            Op::Activation(_) => Held { inputs: true, backward: made, ..Held::default() },
+            Op::BatchNorm { .. } => Held { inputs: true, backward: read, ..Held::default() },
+            Op::LayerNorm { .. } | Op::GroupNorm { .. } => {
+                Held { inputs: true, extra: read.saturating_mul(3), backward: read, ..Held::default() }
             }
             Op::Lrn { .. } => Held { inputs: true, extra: read.saturating_mul(3), backward: read, ..Held::default() },
-            Op::Dropout { .. } => Held { extra: made.saturating_mul(1), ..Held::default() },
+            // The mask.
+            Op::Dropout { .. } => Held { extra: made, ..Held::default() },
             Op::GlobalAvgPool
             | Op::Flatten
             | Op::ZeroPad { .. }

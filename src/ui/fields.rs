@@ -60,9 +60,27 @@ pub fn number<N: egui::emath::Numeric>(
 ) -> Response {
     let suffix = if unit.is_empty() { String::new() } else { format!(" {unit}") };
     let present = value.to_f64().abs();
-    let speed = if N::INTEGRAL { (present * 0.01).max(0.08) } else { (present * 0.01).max(1e-5) };
-    let drag = DragValue::new(value).range(range).clamp_existing_to_range(false).speed(speed).suffix(suffix).max_decimals(8);
+    let speed = if N::INTEGRAL {
+        (present * 0.01).max(0.08)
+    } else if present > 0.0 {
+        present * 0.01
+    } else {
+        1e-4
+    };
+    let mut drag = DragValue::new(value).range(range).clamp_existing_to_range(false).speed(speed).suffix(suffix);
+    if !N::INTEGRAL {
+        drag = drag.custom_formatter(|value, _| decimal(value));
+    }
     ui.add(drag).on_hover_text(format!("{help} Drag or type.")).accessible_name(name)
+}
+
+/// A decimal number in as few digits as it needs: `0.001`, `1e-8`.
+fn decimal(value: f64) -> String {
+    // Dragging makes digits that nobody meant: six that count are kept.
+    let digits = (5.0 - value.abs().max(1e-12).log10().floor()).clamp(0.0, 17.0);
+    let scale = 10_f64.powf(digits);
+    let rounded = (value * scale).round() / scale;
+    if rounded != 0.0 && rounded.abs() < 1e-4 { format!("{rounded:e}") } else { format!("{rounded}") }
 }
 
 /// Yes or no.
@@ -152,6 +170,19 @@ impl FieldVisitor for Fields<'_> {
     fn choice(&mut self, spec: &FieldSpec, options: &[ChoiceOption], selected: &mut usize) {
         if row(self.ui, spec.label, spec.help, |ui| choice(ui, spec.label, options, selected)) {
             self.change = Some(new_gesture());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_are_short_and_exact() {
+        let cases = [(0.001, "0.001"), (1e-8, "1e-8"), (0.999, "0.999"), (0.0, "0"), (2.0, "2"), (0.1 + 0.2, "0.3")];
+        for (value, expected) in cases {
+            assert_eq!(decimal(value), expected);
         }
     }
 }

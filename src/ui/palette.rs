@@ -21,11 +21,14 @@ pub struct Palette {
     /// Index among the rows that match.
     cursor: usize,
     kinds: Vec<&'static About>,
+    /// Presets with the names of their networks.
+    presets: Vec<(String, presets::Preset)>,
 }
 
 impl Default for Palette {
     fn default() -> Self {
-        Self { search: String::new(), cursor: 0, kinds: Layer::all().iter().map(Layer::about).collect() }
+        let presets = presets::ALL.map(|preset| (preset.document().name, preset)).to_vec();
+        Self { search: String::new(), cursor: 0, kinds: Layer::all().iter().map(Layer::about).collect(), presets }
     }
 }
 
@@ -66,8 +69,8 @@ impl Panel for Palette {
             }
             if self.search.is_empty() {
                 heading(ui, "Presets");
-                for preset in presets::ALL {
-                    preset_row(ui, preset, out);
+                for (name, preset) in &self.presets {
+                    preset_row(ui, name, preset, out);
                 }
             }
             ui.add_space(size::MARGIN);
@@ -83,7 +86,8 @@ impl Palette {
             let text = format!("{} {} {} {}", about.name, about.id, about.family.label(), about.summary).to_lowercase();
             words.iter().all(|word| text.contains(word.as_str()))
         };
-        let by_family = Family::ALL.into_iter().flat_map(|family| self.kinds.iter().filter(move |about| about.family == family));
+        let by_family =
+            Family::ALL.into_iter().flat_map(|family| self.kinds.iter().filter(move |about| about.family == family));
         let mut list: Vec<&'static About> = by_family.copied().filter(|about| found(about)).collect();
         // A name that starts with the search comes before one that only mentions it, family by family.
         if let Some(first) = words.first() {
@@ -98,8 +102,10 @@ impl Palette {
     /// The search field. Whether it has the keyboard.
     fn search_ui(&mut self, ui: &mut Ui, out: &mut Vec<UiCommand>) -> bool {
         let edit = egui::TextEdit::singleline(&mut self.search).hint_text("Search layers").desired_width(f32::INFINITY);
-        let output =
-            ui.add(edit).on_hover_text("Find a layer by name or use (/). Arrow keys choose, Enter adds.").accessible_name("Search layers");
+        let output = ui
+            .add(edit)
+            .on_hover_text("Find a layer by name or use (/). Arrow keys choose, Enter adds.")
+            .accessible_name("Search layers");
         if ui.data_mut(|data| data.remove_temp::<bool>(Id::unique("palette-focus"))).is_some() {
             output.request_focus();
             self.search.clear();
@@ -140,7 +146,15 @@ fn heading(ui: &mut Ui, text: &str) {
 }
 
 /// A row with icon and name; hover fill.
-fn row(ui: &mut Ui, icon: &str, colour: egui::Color32, text: &str, label: &str, is_current: bool, sense: Sense) -> egui::Response {
+fn row(
+    ui: &mut Ui,
+    icon: &str,
+    colour: egui::Color32,
+    text: &str,
+    label: &str,
+    is_current: bool,
+    sense: Sense,
+) -> egui::Response {
     let tokens = Tokens::of(ui);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), size::ROW + 2.0), sense);
     response.widget_info(|| WidgetInfo::selected(Role::Button, true, is_current, label));
@@ -179,8 +193,7 @@ fn layer_row(ui: &mut Ui, about: &About, is_current: bool, out: &mut Vec<UiComma
     });
 }
 
-fn preset_row(ui: &mut Ui, preset: presets::Preset, out: &mut Vec<UiCommand>) {
-    let (name, rest) = preset.summary.split_once(':').unwrap_or((preset.summary, ""));
+fn preset_row(ui: &mut Ui, name: &str, preset: &presets::Preset, out: &mut Vec<UiCommand>) {
     let colour = Tokens::of(ui).text_weak;
     let label = format!("Open preset {name}");
     let response = row(ui, "preset", colour, name, &label, false, Sense::click());
@@ -190,7 +203,7 @@ fn preset_row(ui: &mut Ui, preset: presets::Preset, out: &mut Vec<UiCommand>) {
     response.on_hover_ui(|ui| {
         ui.set_max_width(280.0);
         ui.strong(name);
-        ui.label(rest.trim());
+        ui.label(preset.summary);
         ui.label(egui::RichText::new("Click to open it as a new network").small().weak());
     });
 }

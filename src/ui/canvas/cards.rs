@@ -7,7 +7,9 @@ use crate::plan::Severity;
 use crate::ui::icons;
 use crate::ui::theme::{Tokens, size};
 use egui::text::{LayoutJob, TextFormat, TextWrapping};
-use egui::{Align2, Color32, CornerRadius, FontId, Mesh, Painter, Pos2, Rect, Shape, Stroke, StrokeKind, Vec2, pos2, vec2};
+use egui::{
+    Align2, Color32, CornerRadius, FontId, Mesh, Painter, Pos2, Rect, Shape, Stroke, StrokeKind, Vec2, pos2, vec2,
+};
 
 /// Below this zoom cards are plain boxes.
 pub(super) const FAR: f32 = 0.2;
@@ -55,7 +57,9 @@ pub(super) fn background(painter: &Painter, view: View, tokens: &Tokens) {
 
 /// The caption over the strip of loose parts.
 pub(super) fn loose_caption(painter: &Painter, view: View, scene: &Scene, tokens: &Tokens) {
-    let Some(x) = scene.loose_x.filter(|_| view.zoom >= FAR && scene.cards.iter().any(|card| card.arity == Arity::Zero)) else {
+    let Some(x) =
+        scene.loose_x.filter(|_| view.zoom >= FAR && scene.cards.iter().any(|card| card.arity == Arity::Zero))
+    else {
         return;
     };
     let at = view.to_screen(pos2(x, -14.0));
@@ -67,8 +71,7 @@ pub(super) fn loose_caption(painter: &Painter, view: View, scene: &Scene, tokens
 pub(super) fn paint(painter: &Painter, view: View, card: &CardView, look: Look, tokens: &Tokens) {
     let rect = view.rect_to_screen(card.rect);
     let colour = tokens.family(card.family);
-    let (z, faded) = (view.zoom, painter.clone());
-    let mut painter = faded;
+    let (z, mut painter) = (view.zoom, painter.clone());
     if look.is_lifted {
         painter.multiply_opacity(0.35);
     }
@@ -92,14 +95,17 @@ pub(super) fn paint(painter: &Painter, view: View, card: &CardView, look: Look, 
         painter.add(shadow.as_shape(rect, radius));
     }
     let fill = if look.is_selected { mix(tokens.card, tokens.selection, 0.55) } else { tokens.card };
-    painter.rect_filled(rect, radius, fill);
-    // The bar of the family, cut by the card's corners.
-    let bar = Rect::from_min_size(rect.min, vec2((5.0 * z).max(2.0), rect.height()));
-    let left = CornerRadius { ne: 0, se: 0, ..radius };
-    painter.rect_filled(bar, left, colour);
+    // The bar of the family: the whole card in its colour, and the card's face over the rest.
+    painter.rect_filled(rect, radius, colour);
+    let face = Rect::from_min_max(rect.min + vec2((5.0 * z).max(2.0), 0.0), rect.max);
+    painter.rect_filled(face, CornerRadius { nw: 0, sw: 0, ..radius }, fill);
     painter.rect_stroke(rect, radius, outline, StrokeKind::Inside);
     if z < FAR {
-        painter.rect_filled(rect.shrink2(vec2(rect.width() * 0.1, rect.height() * 0.3)), radius, colour.gamma_multiply(0.45));
+        painter.rect_filled(
+            rect.shrink2(vec2(rect.width() * 0.1, rect.height() * 0.3)),
+            radius,
+            colour.gamma_multiply(0.45),
+        );
         return;
     }
     let at = |x: f32, y: f32| rect.min + vec2(x, y) * z;
@@ -107,21 +113,56 @@ pub(super) fn paint(painter: &Painter, view: View, card: &CardView, look: Look, 
     let width = card.rect.width();
     if z < NEAR {
         icons::paint(&painter, &card.icon, icon(15.0, 14.0, 30.0), colour);
-        let marks = marks(&painter, card, look, at(width - 10.0, 24.0), 24.0 * z, tokens);
+        let marks = marks(&painter, card, at(width - 10.0, 24.0), 24.0 * z, tokens);
         let room = at(width - 10.0, 0.0).x - marks - at(54.0, 0.0).x;
         write(&painter, at(54.0, 27.0), Align2::LEFT_CENTER, &card.name, 24.0 * z, tokens.text_strong, room, true);
-        write(&painter, at(15.0, 60.0), Align2::LEFT_CENTER, &card.shape, 18.0 * z, tokens.text, (width - 25.0) * z, false);
+        write(
+            &painter,
+            at(15.0, 60.0),
+            Align2::LEFT_CENTER,
+            &card.shape,
+            18.0 * z,
+            tokens.text,
+            (width - 25.0) * z,
+            false,
+        );
         return;
     }
     icons::paint(&painter, &card.icon, icon(15.0, 11.0, 22.0), colour);
-    let marks = marks(&painter, card, look, at(width - 10.0, 18.0), 16.0 * z, tokens);
+    let marks = marks(&painter, card, at(width - 10.0, 18.0), 16.0 * z, tokens);
     let room = at(width - 10.0, 0.0).x - marks - at(46.0, 0.0).x;
     write(&painter, at(46.0, 15.0), Align2::LEFT_CENTER, &card.name, 14.0 * z, tokens.text_strong, room, true);
-    write(&painter, at(46.0, 31.0), Align2::LEFT_CENTER, &card.kind, 11.0 * z, tokens.text_weak, (width - 56.0) * z, false);
-    let shape_width =
-        write(&painter, at(15.0, 51.0), Align2::LEFT_CENTER, &card.shape, 12.0 * z, tokens.text, (width - 25.0) * z, false);
+    write(
+        &painter,
+        at(46.0, 31.0),
+        Align2::LEFT_CENTER,
+        &card.kind,
+        11.0 * z,
+        tokens.text_weak,
+        (width - 56.0) * z,
+        false,
+    );
+    let shape_width = write(
+        &painter,
+        at(15.0, 51.0),
+        Align2::LEFT_CENTER,
+        &card.shape,
+        12.0 * z,
+        tokens.text,
+        (width - 25.0) * z,
+        false,
+    );
     let room = (width - 35.0) * z - shape_width;
-    write(&painter, at(width - 10.0, 51.0), Align2::RIGHT_CENTER, &card.params, 11.0 * z, tokens.text_weak, room, false);
+    write(
+        &painter,
+        at(width - 10.0, 51.0),
+        Align2::RIGHT_CENTER,
+        &card.params,
+        11.0 * z,
+        tokens.text_weak,
+        room,
+        false,
+    );
     ram_bar(&painter, card, at(15.0, 66.0), (width - 25.0) * z, z, tokens);
 }
 
@@ -135,13 +176,14 @@ fn ram_bar(painter: &Painter, card: &CardView, at: Pos2, room: f32, z: f32, toke
     write(painter, pos2(at.x + room, at.y), Align2::RIGHT_CENTER, &label, 10.0 * z, tokens.text_weak, 40.0 * z, false);
     let track = Rect::from_min_size(pos2(at.x, at.y - 1.5 * z), vec2(room - 40.0 * z, 3.0 * z));
     painter.rect_filled(track, corner(1.5 * z), tokens.track);
-    let filled = Rect::from_min_size(track.min, vec2((track.width() * card.ram_share.min(1.0)).max(2.0 * z), track.height()));
+    let filled =
+        Rect::from_min_size(track.min, vec2((track.width() * card.ram_share.min(1.0)).max(2.0 * z), track.height()));
     let colour = if card.ram_share > 0.4 { tokens.warning } else { tokens.bar };
     painter.rect_filled(filled, corner(1.5 * z), colour);
 }
 
 /// Marks at the right of the first line: problem, frozen, copies. Gives the width they take.
-fn marks(painter: &Painter, card: &CardView, look: Look, right: Pos2, side: f32, tokens: &Tokens) -> f32 {
+fn marks(painter: &Painter, card: &CardView, right: Pos2, side: f32, tokens: &Tokens) -> f32 {
     let mut x = right.x;
     let square = |x: f32| Rect::from_min_size(pos2(x - side, right.y - side / 2.0), Vec2::splat(side));
     if let Some(found) = card.worst() {
@@ -155,10 +197,18 @@ fn marks(painter: &Painter, card: &CardView, look: Look, right: Pos2, side: f32,
     }
     if let Some(copies) = card.repeat {
         let font = side * 0.8;
-        let taken = write(painter, pos2(x, right.y), Align2::RIGHT_CENTER, &format!("×{copies}"), font, tokens.accent, side * 4.0, true);
+        let taken = write(
+            painter,
+            pos2(x, right.y),
+            Align2::RIGHT_CENTER,
+            &format!("×{copies}"),
+            font,
+            tokens.accent,
+            side * 4.0,
+            true,
+        );
         x -= taken + side * 0.3;
     }
-    let _ = look;
     right.x - x
 }
 
@@ -172,8 +222,7 @@ pub(super) fn problem_rect(view: View, card: &CardView) -> Rect {
 
 /// A port: a small circle.
 pub(super) fn port(painter: &Painter, view: View, at: Pos2, is_active: bool, tokens: &Tokens) {
-    let (radius, edge) =
-        if is_active { (PORT * 1.4, tokens.accent) } else { (PORT * 0.8, tokens.wire) };
+    let (radius, edge) = if is_active { (PORT * 1.4, tokens.accent) } else { (PORT * 0.8, tokens.wire) };
     let width = (1.5 * view.zoom).clamp(1.0, 2.0);
     painter.circle(view.to_screen(at), radius * view.zoom.clamp(0.4, 2.0), tokens.card, Stroke::new(width, edge));
 }
@@ -185,9 +234,32 @@ pub(super) fn ghost(painter: &Painter, at: Pos2, icon: &str, colour: Color32, na
     let shadow = egui::Shadow { offset: [0, 6], blur: 18, spread: 0, color: tokens.shadow };
     painter.add(shadow.as_shape(rect, radius));
     painter.rect(rect, radius, tokens.floating, Stroke::new(1.5, colour), StrokeKind::Inside);
-    icons::paint(painter, icon, Rect::from_center_size(rect.left_center() + vec2(22.0, 0.0), Vec2::splat(20.0)), colour);
-    write(painter, rect.min + vec2(42.0, 15.0), Align2::LEFT_CENTER, name, size::FONT_BODY, tokens.text_strong, 160.0, true);
-    write(painter, rect.min + vec2(42.0, 32.0), Align2::LEFT_CENTER, hint, size::FONT_SMALL, tokens.text_weak, 160.0, false);
+    icons::paint(
+        painter,
+        icon,
+        Rect::from_center_size(rect.left_center() + vec2(22.0, 0.0), Vec2::splat(20.0)),
+        colour,
+    );
+    write(
+        painter,
+        rect.min + vec2(42.0, 15.0),
+        Align2::LEFT_CENTER,
+        name,
+        size::FONT_BODY,
+        tokens.text_strong,
+        160.0,
+        true,
+    );
+    write(
+        painter,
+        rect.min + vec2(42.0, 32.0),
+        Align2::LEFT_CENTER,
+        hint,
+        size::FONT_SMALL,
+        tokens.text_weak,
+        160.0,
+        false,
+    );
 }
 
 /// One line of text, cut with "…" where it has no room; `points` are on the screen. Gives its width.
@@ -210,9 +282,9 @@ pub(crate) fn write(
     job.wrap = TextWrapping::truncate_at_width(room);
     let galley = painter.layout_job(job);
     let rect = align.anchor_size(at, galley.size());
-    if is_bold {
-        // The font comes in one weight; a second stroke beside the first makes the bold one.
-        painter.galley(rect.min + vec2((points * 0.03).min(0.6), 0.0), galley.clone(), colour);
+    if is_bold && points >= 10.0 {
+        // The font comes in one weight; a second print beside the first makes the bold one. Small text would blur.
+        painter.galley(rect.min + vec2(0.4, 0.0), galley.clone(), colour);
     }
     painter.galley(rect.min, galley, colour);
     rect.width()

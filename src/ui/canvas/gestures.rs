@@ -56,7 +56,10 @@ pub(super) fn target(scene: &Scene, at: Pos2, zoom: f32, moved: Option<NodeId>, 
             if !free(link) {
                 return None;
             }
-            return Some(Target { place: Place::OnLink(link), hint: format!("Between {} and {}", name(link.from), name(link.to)) });
+            return Some(Target {
+                place: Place::OnLink(link),
+                hint: format!("Between {} and {}", name(link.from), name(link.to)),
+            });
         }
         if let Some(card) = scene.tail_at(at).filter(|card| !own(card)) {
             return Some(Target { place: Place::After(card.id), hint: format!("After {}", card.name) });

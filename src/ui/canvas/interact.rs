@@ -39,9 +39,11 @@ impl CanvasPanel {
                 let target = gestures::target(&self.scene, at, zoom, Some(*id), takes_input);
                 return target.map(|target| of_place(&target.place)).unwrap_or_default();
             }
-            Drag::FromOutput { from, lifted } => {
-                self.scene.card_at(at).map(|card| (*from, card.id, card.id, *lifted)).filter(|(from, to, ..)| from != to)
-            }
+            Drag::FromOutput { from, lifted } => self
+                .scene
+                .card_at(at)
+                .map(|card| (*from, card.id, card.id, *lifted))
+                .filter(|(from, to, ..)| from != to),
             Drag::IntoInput { to } => {
                 self.scene.card_at(at).map(|card| (card.id, *to, card.id, None)).filter(|(from, to, ..)| from != to)
             }

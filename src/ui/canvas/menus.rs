@@ -4,7 +4,7 @@ use super::cards;
 use super::scene::{CardView, Scene};
 use super::view::View;
 use crate::graph::{Content, Edit, Link, NodeId};
-use crate::plan::Diagnostic;
+use crate::plan::{Diagnostic, Severity};
 use crate::ui::theme::{Tokens, size};
 use crate::ui::{PanelCx, UiCommand, inspector, palette};
 use egui::{Align2, Rect, RichText, Ui, UiBuilder, vec2};
@@ -19,7 +19,10 @@ pub(super) fn card_menu(ui: &mut Ui, cx: &PanelCx<'_>, card: &CardView, out: &mu
     if card.findings.iter().any(|found| !found.fixes.is_empty()) {
         ui.separator();
     }
-    if card.is_group && !many && ui.button("Open group").on_hover_text("Show the layers inside (double click)").clicked() {
+    if card.is_group
+        && !many
+        && ui.button("Open group").on_hover_text("Show the layers inside (double click)").clicked()
+    {
         out.push(UiCommand::OpenPath(inside(cx, card.id)));
         ui.close();
     }
@@ -89,6 +92,20 @@ pub(crate) fn fix_buttons(ui: &mut Ui, found: &Diagnostic, out: &mut Vec<UiComma
     }
 }
 
+/// What is wrong with the network as a whole, over the canvas with its ways out.
+pub(super) fn whole_ui(ui: &mut Ui, scene: &Scene, canvas: Rect, out: &mut Vec<UiCommand>) {
+    let Some(found) = scene.whole.iter().find(|found| found.severity == Severity::Error) else { return };
+    let tokens = Tokens::of(ui);
+    let width = (canvas.width() - 2.0 * size::MARGIN).min(460.0);
+    let place = Rect::from_min_size(canvas.center_top() + vec2(-width / 2.0, 46.0), vec2(width, 80.0));
+    ui.scope_builder(UiBuilder::new().max_rect(place), |ui| {
+        tokens.banner(true).show(ui, |ui| {
+            ui.label(RichText::new(&found.message).color(tokens.error));
+            fix_buttons(ui, found, out);
+        });
+    });
+}
+
 /// The path into a node of the open graph.
 pub(super) fn inside(cx: &PanelCx<'_>, id: NodeId) -> Vec<NodeId> {
     let mut path = cx.path.to_vec();
@@ -102,7 +119,10 @@ pub(super) fn breadcrumb(ui: &mut Ui, cx: &PanelCx<'_>, canvas: Rect, out: &mut 
         return;
     }
     let tokens = Tokens::of(ui);
-    let place = Rect::from_min_size(canvas.min + vec2(size::MARGIN, size::STEP), vec2(canvas.width() - 2.0 * size::MARGIN, 34.0));
+    let place = Rect::from_min_size(
+        canvas.min + vec2(size::MARGIN, size::STEP),
+        vec2(canvas.width() - 2.0 * size::MARGIN, 34.0),
+    );
     ui.scope_builder(UiBuilder::new().max_rect(place), |ui| {
         egui::Frame::new().fill(tokens.floating).corner_radius(size::RADIUS_CARD).inner_margin(4).show(ui, |ui| {
             ui.horizontal(|ui| {
@@ -164,7 +184,25 @@ pub(super) fn empty_hint(ui: &Ui, canvas: Rect, is_target: bool) {
     let centre = frame.center();
     let room = frame.width() - 24.0;
     let heading = size::FONT_HEADING;
-    cards::write(painter, centre - vec2(0.0, 16.0), Align2::CENTER_CENTER, "Drag a layer here", heading, tokens.text_strong, room, true);
+    cards::write(
+        painter,
+        centre - vec2(0.0, 16.0),
+        Align2::CENTER_CENTER,
+        "Drag a layer here",
+        heading,
+        tokens.text_strong,
+        room,
+        true,
+    );
     let more = "or double-click to search, or open a preset at the left";
-    cards::write(painter, centre + vec2(0.0, 14.0), Align2::CENTER_CENTER, more, size::FONT_BODY, tokens.text_weak, room, false);
+    cards::write(
+        painter,
+        centre + vec2(0.0, 14.0),
+        Align2::CENTER_CENTER,
+        more,
+        size::FONT_BODY,
+        tokens.text_weak,
+        room,
+        false,
+    );
 }

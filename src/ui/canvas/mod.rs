@@ -14,11 +14,9 @@ mod wires;
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests_look;
 
-pub use gestures::LayerDrag;
 pub(crate) use cards::write;
+pub use gestures::LayerDrag;
 pub(crate) use menus::fix_buttons;
 
 use super::theme::Tokens;
@@ -109,6 +107,8 @@ impl Panel for CanvasPanel {
         self.drop_ui(ui, &ground, payload.as_deref(), pointer, out);
         if self.scene.cards.is_empty() {
             menus::empty_hint(ui, rect, payload.is_some());
+        } else {
+            menus::whole_ui(ui, &self.scene, rect, out);
         }
         menus::breadcrumb(ui, cx, rect, out);
         menus::zoom_buttons(ui, self.view, rect);

@@ -140,7 +140,11 @@ impl Scene {
                 icon: icon.to_owned(),
                 family,
                 shape: shape.unwrap_or_else(|| "–".into()),
-                params: if cost.params() > 0 { format!("{} params", text::count(cost.params())) } else { String::new() },
+                params: if cost.params() > 0 {
+                    format!("{} params", text::count(cost.params()))
+                } else {
+                    String::new()
+                },
                 #[expect(clippy::cast_possible_truncation, reason = "a share for a bar")]
                 ram_share: cost.ram_share as f32,
                 is_frozen: !node.trainable,
@@ -153,8 +157,7 @@ impl Scene {
                 label,
             });
         }
-        scene.wires =
-            cx.layout.routes.iter().map(|route| Wire::new(route, bad_links.contains(&route.link))).collect();
+        scene.wires = cx.layout.routes.iter().map(|route| Wire::new(route, bad_links.contains(&route.link))).collect();
         scene
     }
 
@@ -179,7 +182,8 @@ impl Scene {
     /// The last card whose free space below holds the point: a drop there goes behind it.
     pub(super) fn tail_at(&self, at: Pos2) -> Option<&CardView> {
         self.cards.iter().filter(|card| card.links_out == 0).find(|card| {
-            let below = Rect::from_min_max(card.rect.left_bottom(), pos2(card.rect.right(), card.rect.bottom() + 110.0));
+            let below =
+                Rect::from_min_max(card.rect.left_bottom(), pos2(card.rect.right(), card.rect.bottom() + 110.0));
             below.contains(at)
         })
     }

@@ -67,7 +67,10 @@ impl Window {
         let mut out = Vec::new();
         let frame = theme::Tokens::of(ui).panel_frame();
         egui::Panel::left("palette").exact_size(216.0).frame(frame).show(ui, |ui| self.palette.ui(&cx, ui, &mut out));
-        egui::Panel::right("inspector").exact_size(304.0).frame(frame).show(ui, |ui| self.inspector.ui(&cx, ui, &mut out));
+        egui::Panel::right("inspector")
+            .exact_size(304.0)
+            .frame(frame)
+            .show(ui, |ui| self.inspector.ui(&cx, ui, &mut out));
         egui::CentralPanel::no_frame().show(ui, |ui| self.canvas.ui(&cx, ui, &mut out));
         for command in out {
             self.obey(command);
@@ -112,6 +115,7 @@ pub(super) fn window_with(document: Document, theme: egui::Theme) -> Harness<'st
         .with_theme(theme)
         .with_size(vec2(1_440.0, 900.0))
         .with_max_steps(12)
+        .with_step_dt(1.0 / 60.0)
         .with_context_setup(theme::install)
         .build_ui_state(|ui, window: &mut Window| window.show(ui), Window::new(document))
 }
@@ -156,7 +160,7 @@ fn a_layer_dropped_on_a_wire_is_inserted_there() {
     drag(&mut window, from, above.lerp(below, 0.5));
     let names = window.state().names();
     let at = |name: &str| names.iter().position(|other| other == name).unwrap();
-    assert_eq!((at("c1") + 1, at("s2")), (at("drop1"), at("drop1") + 1), "{names:?}");
+    assert_eq!((at("c1") + 1, at("s2")), (at("dropout1"), at("dropout1") + 1), "{names:?}");
 }
 
 #[test]
@@ -216,11 +220,11 @@ fn a_field_of_the_inspector_changes_the_card_at_once() {
     let mut window = lenet();
     window.get_by_label_contains("c1, Conv2D").click();
     window.run_ok();
-    window.get_by_label("Filters").focus();
+    window.get_by_role_and_label(egui::Role::SpinButton, "Filters").focus();
     window.run_ok();
     window.key_press_modifiers(Modifiers::COMMAND, Key::A);
     window.run_ok();
-    window.get_by_label("Filters").type_text("8");
+    window.get_by_role_and_label(egui::Role::SpinButton, "Filters").type_text("8");
     window.key_press(Key::Enter);
     window.run_ok();
     // 5 · 5 · 1 + 1 bias = 26 for each of 8 filters.

@@ -69,7 +69,15 @@ impl View {
                 _ => None,
             });
             let dragged = i.pointer.middle_down() || (i.pointer.primary_down() && i.key_down(egui::Key::Space));
-            (i.pointer.latest_pos(), i.zoom_delta(), i.smooth_scroll_delta(), i.modifiers.shift, from_wheel, dragged, i.pointer.delta())
+            (
+                i.pointer.latest_pos(),
+                i.zoom_delta(),
+                i.smooth_scroll_delta(),
+                i.modifiers.shift,
+                from_wheel,
+                dragged,
+                i.pointer.delta(),
+            )
         });
         let memory = canvas.id.with("wheel");
         if let Some(kind) = from_wheel {

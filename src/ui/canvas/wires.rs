@@ -86,7 +86,14 @@ fn to_segment(at: Pos2, a: Pos2, b: Pos2) -> f32 {
 }
 
 /// Paints all wires that are in sight; those of the selection are bright, bad ones red, `lit` is where a drop would go.
-pub(super) fn paint_all(painter: &Painter, view: View, scene: &Scene, selection: &[NodeId], lit: Option<Link>, tokens: &Tokens) {
+pub(super) fn paint_all(
+    painter: &Painter,
+    view: View,
+    scene: &Scene,
+    selection: &[NodeId],
+    lit: Option<Link>,
+    tokens: &Tokens,
+) {
     let seen = view.rect_to_world(painter.clip_rect()).expand(8.0 / view.zoom);
     let width = (size::WIRE * view.zoom).clamp(1.0, 3.0);
     let mut above = Vec::new();

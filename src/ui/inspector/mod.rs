@@ -152,9 +152,8 @@ impl Inspector {
     fn group_ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, node: &Node, group: &Group, out: &mut Vec<UiCommand>) {
         let (mut repeat, mut first_index) = (group.repeat, group.first_index);
         let help = "Copies in a row, each with weights of its own and fed by the one before.";
-        let response = row(ui, "Copies", help, |ui| {
-            number(ui, &mut repeat, 1..=crate::graph::MAX_REPEAT, "", "Copies", help)
-        });
+        let response =
+            row(ui, "Copies", help, |ui| number(ui, &mut repeat, 1..=crate::graph::MAX_REPEAT, "", "Copies", help));
         let mut gesture = self.tracker.note(&response);
         let help = "Number of the first copy in the names of its parameters.";
         let response =
@@ -245,7 +244,9 @@ fn finding_ui(ui: &mut Ui, found: &Diagnostic, out: &mut Vec<UiCommand>) {
     frame.show(ui, |ui| {
         ui.set_min_width(ui.available_width());
         ui.label(RichText::new(&found.message).color(colour));
-        ui.horizontal_wrapped(|ui| fix_buttons(ui, found, out));
+        if !found.fixes.is_empty() {
+            ui.horizontal_wrapped(|ui| fix_buttons(ui, found, out));
+        }
     });
 }
 

@@ -26,12 +26,18 @@ pub(super) fn ui(ui: &mut Ui, cx: &PanelCx<'_>, tracker: &mut GestureTracker, ou
         figure("Trained", text::count(totals.trainable), "Those that training changes; the others are frozen");
     }
     if totals.state > 0 {
-        figure("Statistics", text::count(totals.state), "Running means and variances; Keras adds them to the parameters");
+        figure(
+            "Statistics",
+            text::count(totals.state),
+            "Running means and variances; Keras adds them to the parameters",
+        );
     }
     figure("MACs", text::count(totals.macs), "Multiply-adds for one image; bias not counted");
     figure("Activations", text::bytes(totals.activation_bytes), "All outputs for one image");
     let [height, width] = totals.field.pixels();
-    figure("Receptive field", format!("{height} × {width} px"), "How much of the input one output value sees");
+    if height > 0 {
+        figure("Receptive field", format!("{height} × {width} px"), "How much of the input one output value sees");
+    }
 
     section(ui, "Memory");
     memory_ui(ui, cx);
@@ -53,7 +59,10 @@ fn memory_ui(ui: &mut Ui, cx: &PanelCx<'_>) {
     let line = |ui: &mut Ui, label: &str, bytes: Option<u64>, help: &str| {
         row(ui, label, help, |ui| {
             let value = bytes.map_or_else(|| "not run yet".to_owned(), text::bytes);
-            let hover = bytes.map_or_else(|| help.to_owned(), |bytes| format!("{help}\n{} bytes = {}", text::count(bytes), text::binary_bytes(bytes)));
+            let hover = bytes.map_or_else(
+                || help.to_owned(),
+                |bytes| format!("{help}\n{} bytes = {}", text::count(bytes), text::binary_bytes(bytes)),
+            );
             ui.label(RichText::new(value).color(tokens.text_strong)).on_hover_text(hover);
         });
     };

@@ -5,7 +5,7 @@ use crate::op::Arithmetic;
 use crate::plan::NodePlan;
 use crate::text;
 use crate::ui::PanelCx;
-use crate::ui::theme::{Tokens, size};
+use crate::ui::theme::Tokens;
 use egui::collapsing_header::CollapsingState;
 use egui::{RichText, Ui};
 
@@ -19,9 +19,14 @@ pub(super) fn ui(ui: &mut Ui, cx: &PanelCx<'_>, node: &Node) {
     let cost = cx.cost.node(plan);
     let calculations = calculations(cx, plan);
     let of = |wanted: &[&str]| -> Vec<Line> {
-        calculations.iter().filter(|(_, calc)| wanted.contains(&calc.quantity)).map(|(op, calc)| Line::from_op(op, calc)).collect()
+        calculations
+            .iter()
+            .filter(|(_, calc)| wanted.contains(&calc.quantity))
+            .map(|(op, calc)| Line::from_op(op, calc))
+            .collect()
     };
-    let input = plan.inputs.iter().map(|&value| cx.plan.program.value(value).shape.to_string()).collect::<Vec<_>>().join(", ");
+    let input =
+        plan.inputs.iter().map(|&value| cx.plan.program.value(value).shape.to_string()).collect::<Vec<_>>().join(", ");
     let shape = cx.plan.output_shape(cx.path, node.id);
     let output = shape.map_or_else(String::new, ToString::to_string);
     if !input.is_empty() {
@@ -42,7 +47,9 @@ pub(super) fn ui(ui: &mut Ui, cx: &PanelCx<'_>, node: &Node) {
         }
         if cost.state > 0 {
             let state = text::count(cost.state);
-            lines.push(Line::text(format!("Besides, {state} running statistics, which no gradient changes. Keras counts them in.")));
+            lines.push(Line::text(format!(
+                "Besides, {state} running statistics, which no gradient changes. Keras counts them in."
+            )));
         }
         lines
     });
@@ -52,14 +59,19 @@ pub(super) fn ui(ui: &mut Ui, cx: &PanelCx<'_>, node: &Node) {
     disclosed(ui, "Activations", &text::bytes(cost.activation_bytes), "Memory of its output for one image", || {
         let Some(shape) = shape else { return Vec::new() };
         if cost.activation_bytes == 0 {
-            return vec![Line::text("It needs no memory of its own: it works in place, or only looks at its input differently.".into())];
+            return vec![Line::text(
+                "It needs no memory of its own: it works in place, or only looks at its input differently.".into(),
+            )];
         }
         let terms = format!("{shape} × {element}");
         let own = shape.elements().unwrap_or(0).saturating_mul(element);
         if own == cost.activation_bytes {
             vec![Line::new("numbers of the output × bytes of a number", terms, own)]
         } else {
-            vec![Line::text(format!("The sum of the outputs of all its steps; the last one: {terms} = {}", text::count(own)))]
+            vec![Line::text(format!(
+                "The sum of the outputs of all its steps; the last one: {terms} = {}",
+                text::count(own)
+            ))]
         }
     });
     let share = format!("{:.1} %", cost.ram_share * 100.0);
@@ -81,13 +93,19 @@ pub(super) fn ui(ui: &mut Ui, cx: &PanelCx<'_>, node: &Node) {
         ]
     });
     let [height, width] = cost.field.pixels();
-    disclosed(ui, "Receptive field", &format!("{height} × {width} px"), "How much of the input one output value sees", || {
-        let [jump, _] = cost.field.jump;
-        vec![
+    disclosed(
+        ui,
+        "Receptive field",
+        &format!("{height} × {width} px"),
+        "How much of the input one output value sees",
+        || {
+            let [jump, _] = cost.field.jump;
+            vec![
             Line::text("Each window of size k adds (k − 1) × the distance of its inputs; each stride multiplies that distance.".into()),
             Line::text(format!("Neighbours in this output are {jump} px of the input apart.")),
         ]
-    });
+        },
+    );
 }
 
 /// One line of an explanation.
@@ -137,7 +155,8 @@ fn disclosed(ui: &mut Ui, label: &str, value: &str, help: &str, explain: impl Fn
         ui.add(egui::Label::new(RichText::new(value).color(tokens.text_strong)).selectable(true)).on_hover_text(help);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let link = egui::Label::new(RichText::new("Why?").small().color(tokens.accent)).sense(egui::Sense::click());
-            let response = ui.add(link).on_hover_text("Show the calculation").on_hover_cursor(egui::CursorIcon::PointingHand);
+            let response =
+                ui.add(link).on_hover_text("Show the calculation").on_hover_cursor(egui::CursorIcon::PointingHand);
             response.widget_info(|| {
                 egui::WidgetInfo::selected(egui::Role::Button, true, state.is_open(), format!("Why? {label}"))
             });
@@ -161,5 +180,4 @@ fn disclosed(ui: &mut Ui, label: &str, value: &str, help: &str, explain: impl Fn
             }
         });
     });
-    ui.add_space(0.0 * size::HALF);
 }

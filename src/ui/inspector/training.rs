@@ -31,7 +31,13 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    fn number<N: egui::emath::Numeric>(&mut self, value: &mut N, range: std::ops::RangeInclusive<N>, name: &str, help: &str) {
+    fn number<N: egui::emath::Numeric>(
+        &mut self,
+        value: &mut N,
+        range: std::ops::RangeInclusive<N>,
+        name: &str,
+        help: &str,
+    ) {
         let response = row(self.ui, name, help, |ui| number(ui, value, range, "", name, help));
         self.change = self.tracker.note(&response).or(self.change);
     }
@@ -62,7 +68,8 @@ pub(super) fn ui(ui: &mut Ui, cx: &PanelCx<'_>, tracker: &mut GestureTracker, ou
     rows.number(&mut spec.batch, 1..=65_536, "Batch", "Images per step. Memory grows with it.");
     rows.number(&mut spec.learning_rate, 1e-8..=100.0, "Learning rate", "How far a step goes.");
     let help = "How gradients become steps.";
-    if let Some(chosen) = rows.choice(&OPTIMIZERS, spec.optimizer.id(), "Optimizer", help).and_then(Optimizer::from_id) {
+    if let Some(chosen) = rows.choice(&OPTIMIZERS, spec.optimizer.id(), "Optimizer", help).and_then(Optimizer::from_id)
+    {
         spec.optimizer = chosen;
     }
     optimizer_ui(&mut rows, &mut spec.optimizer);
@@ -75,11 +82,18 @@ pub(super) fn ui(ui: &mut Ui, cx: &PanelCx<'_>, tracker: &mut GestureTracker, ou
             rows.number(every_epochs, 1..=100_000, "Every epochs", "Epochs between two drops.");
             rows.number(gamma, 1e-6..=1.0, "Factor", "What the rate is multiplied by at each drop.");
         }
-        Schedule::Cosine { floor } => rows.number(floor, 0.0..=1.0, "Floor", "The last rate, as a share of the base rate."),
+        Schedule::Cosine { floor } => {
+            rows.number(floor, 0.0..=1.0, "Floor", "The last rate, as a share of the base rate.")
+        }
         Schedule::WarmUp { epochs } => rows.number(epochs, 0.0..=1_000.0, "Rise", "Epochs of the rise."),
         Schedule::Constant | Schedule::OneCycle => {}
     }
-    rows.number(&mut spec.weight_decay, 0.0..=10.0, "Weight decay", "Pulls weights towards zero; never biases and norms.");
+    rows.number(
+        &mut spec.weight_decay,
+        0.0..=10.0,
+        "Weight decay",
+        "Pulls weights towards zero; never biases and norms.",
+    );
     let mut clips = spec.clip_norm.is_some();
     if rows.flag(&mut clips, "Clip gradients", "Scales gradients down whose global norm is larger than a limit.") {
         spec.clip_norm = clips.then_some(1.0);
