@@ -47,8 +47,18 @@ fn measure(preset: &str, batch: usize) -> (u64, u64) {
 
 #[test]
 fn planned() {
-    for (preset, batch) in [("lenet5", 1), ("lenet5", 64), ("lenet5", 256), ("mnist-cnn", 1), ("mnist-cnn", 16), ("mnist-cnn", 32), ("mnist-cnn", 64), ("resnet-mini", 64), ("mnist-cnn", 128), ("mnist-cnn", 256)]
-    {
+    for (preset, batch) in [
+        ("lenet5", 1),
+        ("lenet5", 64),
+        ("lenet5", 256),
+        ("mnist-cnn", 1),
+        ("mnist-cnn", 16),
+        ("mnist-cnn", 32),
+        ("mnist-cnn", 64),
+        ("resnet-mini", 64),
+        ("mnist-cnn", 128),
+        ("mnist-cnn", 256),
+    ] {
         measure(preset, batch);
     }
 }

@@ -209,7 +209,9 @@ impl<'a> Replay<'a> {
             },
             // The index of each maximum is an eight-byte number.
             Op::MaxPool { .. } => Held { inputs: true, extra: made.saturating_mul(2), ..Held::default() },
-            Op::AvgPool { .. } | Op::Dense { .. } | Op::PRelu | Op::Multiply => Held { inputs: true, ..Held::default() },
+            Op::AvgPool { .. } | Op::Dense { .. } | Op::PRelu | Op::Multiply => {
+                Held { inputs: true, ..Held::default() }
+            }
             // The backward step computes the function again.
             Op::Activation(_) => Held { inputs: true, backward: made, ..Held::default() },
             Op::BatchNorm { .. } => Held { inputs: true, backward: read, ..Held::default() },

@@ -3,7 +3,9 @@
 use super::theme::{Tokens, size};
 use super::{Panel, PanelCx, UiCommand};
 use egui::{Color32, Stroke, Ui, Visuals, WidgetText};
-use egui_tiles::{Behavior, Container, ResizeState, SimplificationOptions, TabState, Tile, TileId, Tiles, Tree, UiResponse};
+use egui_tiles::{
+    Behavior, Container, ResizeState, SimplificationOptions, TabState, Tile, TileId, Tiles, Tree, UiResponse,
+};
 use serde::{Deserialize, Serialize};
 
 /// A panel's place, by its id.
@@ -23,7 +25,7 @@ pub fn default_layout(panels: &[Box<dyn Panel>]) -> Tree<Pane> {
     let tabs = tiles.insert_tab_tile(below);
     let root = tiles.insert_vertical_tile(vec![canvas, tabs]);
     if let Some(Tile::Container(Container::Linear(linear))) = tiles.get_mut(root) {
-        linear.shares.set_share(canvas, 1.65);
+        linear.shares.set_share(canvas, 1.7);
         linear.shares.set_share(tabs, 1.0);
     }
     Tree::new(egui::Id::unique("dock"), root, tiles)

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Size of the window in the pictures.
-const SIZE: [f32; 2] = [1440.0, 900.0];
+const SIZE: [f32; 2] = [1600.0, 1000.0];
 /// Longest wait for the engine.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -39,7 +39,7 @@ impl Studio {
         let options = Options { storage, theme: Some(ThemePreference::Dark), ..Options::default() };
         let harness = Harness::builder()
             .with_size(SIZE)
-            .with_pixels_per_point(1.5)
+            .with_pixels_per_point(1.25)
             .with_render_cursor(false)
             .with_accessibility_check(false)
             .wgpu()
@@ -76,7 +76,16 @@ impl Studio {
         let flatten = graph.nodes.iter().find(|node| node.content.kind_id() == "flatten").map(|node| node.id);
         let dense = self.node_of(Family::Dense);
         self.edit(Edit::Remove { nodes: vec![flatten.context("LeNet-5 has a Flatten")?] })?;
-        let dense = self.harness.state().document().graph.nodes.iter().find(|node| node.content.kind_id() == "dense").map(|node| node.id).or(dense);
+        let dense = self
+            .harness
+            .state()
+            .document()
+            .graph
+            .nodes
+            .iter()
+            .find(|node| node.content.kind_id() == "dense")
+            .map(|node| node.id)
+            .or(dense);
         self.harness.state_mut().workspace.front_mut().selection = dense.into_iter().collect();
         self.show("cost");
         self.snap(dir, "diagnostic")
@@ -84,7 +93,11 @@ impl Studio {
 
     fn node_of(&self, family: Family) -> Option<NodeId> {
         let graph = &self.harness.state().document().graph;
-        graph.nodes.iter().find(|node| node.content.about().is_some_and(|about| about.family == family)).map(|node| node.id)
+        graph
+            .nodes
+            .iter()
+            .find(|node| node.content.about().is_some_and(|about| about.family == family))
+            .map(|node| node.id)
     }
 
     fn edit(&mut self, edit: Edit) -> Result<()> {

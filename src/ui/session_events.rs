@@ -103,7 +103,7 @@ impl Session {
             }
             Event::Epoch { epoch, .. } => self.with_run(|run| run.epochs.push(epoch_point(&epoch))),
             Event::Memory { memory, .. } => self.with_run(|run| {
-                let bytes = memory.peak_bytes.or(memory.gpu_in_use_bytes).or(memory.resident_bytes);
+                let bytes = memory.peak_bytes.or(memory.gpu_in_use_bytes);
                 run.measured_bytes = bytes.max(run.measured_bytes);
             }),
             Event::Paused { .. } => {
@@ -150,7 +150,8 @@ impl Session {
         }
         self.with_run(|run| {
             let class = report.label.and_then(|label| run.classes.get(label as usize)).cloned();
-            let label = class.map_or_else(|| format!("image {}", number + 1), |class| format!("{class}, image {}", number + 1));
+            let label =
+                class.map_or_else(|| format!("image {}", number + 1), |class| format!("{class}, image {}", number + 1));
             let stats = layer.channels.clone();
             run.probe = Some(ProbeView {
                 layer: layer.path,
