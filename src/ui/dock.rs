@@ -61,10 +61,9 @@ impl Behavior<Pane> for Dock<'_, '_> {
         } else {
             egui::Frame::new().fill(tokens.panel).inner_margin(egui::Margin { left: 12, right: 12, top: 8, bottom: 8 })
         };
-        frame.show(ui, |ui| {
-            ui.set_min_size(ui.available_size());
-            panel.ui(self.cx, ui, self.out);
-        });
+        // Painted in full here: a frame only fills what its content takes.
+        ui.painter().rect_filled(ui.max_rect(), 0.0, frame.fill);
+        frame.show(ui, |ui| panel.ui(self.cx, ui, self.out));
         UiResponse::None
     }
 

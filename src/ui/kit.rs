@@ -27,7 +27,7 @@ pub(super) enum Symbol {
 pub(super) fn symbol_button(ui: &mut Ui, symbol: Symbol, text: &str, is_main: bool, is_enabled: bool) -> Response {
     let tokens = Tokens::of(ui);
     // Room for the symbol: the text starts behind it.
-    let label = format!("     {text}");
+    let label = format!("      {text}");
     let mut rich = RichText::new(label);
     if is_main && is_enabled {
         rich = rich.color(tokens.on_accent);

@@ -15,7 +15,7 @@ const SIZE: [f32; 2] = [1600.0, 1000.0];
 /// Longest wait for the engine.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Writes cost, training, feature maps and a diagnostic as PNGs into a folder, each dark and light.
+/// Writes cost, data, training, feature maps and a diagnostic as PNGs into a folder, each dark and light.
 ///
 /// # Errors
 /// The folder cannot be written, no picture can be rendered, or training does not come along.
@@ -51,6 +51,8 @@ impl Studio {
         self.wait("the data", |app| !app.data().classes.is_empty())?;
         self.show("cost");
         self.snap(dir, "cost")?;
+        self.show("data");
+        self.snap(dir, "data")?;
 
         let mut training = self.harness.state().document().training.clone();
         training.epochs = 5;
@@ -87,6 +89,19 @@ impl Studio {
             .map(|node| node.id)
             .or(dense);
         self.harness.state_mut().workspace.front_mut().selection = dense.into_iter().collect();
+        self.show("log");
+        self.snap(dir, "zlog")?;
+        self.harness.set_size(egui::vec2(960.0, 600.0));
+        self.steps(6);
+        self.show("cost");
+        self.snap(dir, "znarrow")?;
+        self.show("training");
+        self.snap(dir, "znarrow2")?;
+        self.show("data");
+        self.snap(dir, "znarrow3")?;
+        self.harness.state_mut().is_help_open = true;
+        self.steps(6);
+        self.snap(dir, "zhelp")?;
         self.show("cost");
         self.snap(dir, "diagnostic")
     }
