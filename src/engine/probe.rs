@@ -48,6 +48,13 @@ pub(super) fn look(
     Ok(probes)
 }
 
+/// The first image of a batch, as the network sees it.
+pub(super) fn picture(batch: &Batch, limits: Limits) -> Option<Plane> {
+    let [depth, height, width] = batch.shape;
+    let values = batch.images.get(..depth * height * width)?;
+    matches!(depth, 1 | 3).then(|| plane(values, width, height, depth, limits.side))
+}
+
 /// The likeliest classes, likeliest first.
 pub(super) fn top(probabilities: &[f32], classes: &[String], count: usize) -> Vec<ClassScore> {
     let mut order: Vec<usize> = (0..probabilities.len()).collect();
