@@ -9,7 +9,7 @@ const GAP: usize = 1;
 
 /// Tiles of one size in one texture; the texture is made again only when it must grow.
 #[derive(Default)]
-pub struct Atlas {
+pub(super) struct Atlas {
     texture: Option<TextureHandle>,
     tile: [usize; 2],
     columns: usize,
@@ -25,7 +25,7 @@ impl std::fmt::Debug for Atlas {
 impl Atlas {
     /// Puts tiles of `tile` = [width, height] pixels into the texture; `pixel(i, x, y)` gives their colours. Returns how many
     /// fitted.
-    pub fn set(
+    pub(super) fn set(
         &mut self,
         ctx: &Context,
         name: &str,
@@ -60,17 +60,12 @@ impl Atlas {
     }
 
     /// Number of tiles.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.count
     }
 
-    /// Whether there is no tile.
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
     /// Draws tiles into rectangles, all at once.
-    pub fn paint(&self, ui: &Ui, tiles: impl Iterator<Item = (usize, Rect)>) {
+    pub(super) fn paint(&self, ui: &Ui, tiles: impl Iterator<Item = (usize, Rect)>) {
         let Some(texture) = &self.texture else { return };
         let [width, height] = texture.size();
         let mut mesh = Mesh::with_texture(texture.id());

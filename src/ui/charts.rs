@@ -25,7 +25,7 @@ struct Lines {
 
 /// The charts and how they are looked at.
 #[derive(Debug)]
-pub struct Charts {
+pub(super) struct Charts {
     smoothing: f64,
     log_loss: bool,
     key: Option<(String, usize, usize, u64, bool)>,
@@ -41,7 +41,7 @@ impl Default for Charts {
 
 impl Charts {
     /// Smoothing and scale.
-    pub fn options_ui(&mut self, ui: &mut Ui) {
+    pub(super) fn options_ui(&mut self, ui: &mut Ui) {
         ui.separator();
         let label = super::kit::weak(ui, "Smoothing");
         let slider = egui::Slider::new(&mut self.smoothing, 0.0..=0.99).show_value(false);
@@ -50,7 +50,7 @@ impl Charts {
     }
 
     /// Draws both, side by side.
-    pub fn ui(&mut self, run: &RunView, ui: &mut Ui) {
+    pub(super) fn ui(&mut self, run: &RunView, ui: &mut Ui) {
         self.update(run);
         let height = ui.available_height().max(MIN_CHART);
         let width = (ui.available_width() - ui.spacing().item_spacing.x) / 2.0;

@@ -4,7 +4,7 @@ use super::theme::{Tokens, size};
 use egui::{Align2, CornerRadius, FontId, Rect, Response, RichText, Sense, Ui, Vec2, WidgetText, pos2, vec2};
 
 /// The one main action of a place: filled with the accent.
-pub fn main_button(ui: &mut Ui, text: &str) -> Response {
+pub(super) fn main_button(ui: &mut Ui, text: &str) -> Response {
     let tokens = Tokens::of(ui);
     let button = egui::Button::new(RichText::new(text).color(tokens.on_accent)).fill(tokens.accent_fill);
     ui.add(button)
@@ -12,7 +12,7 @@ pub fn main_button(ui: &mut Ui, text: &str) -> Response {
 
 /// A symbol on a toolbar button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Symbol {
+pub(super) enum Symbol {
     /// A triangle.
     Play,
     /// Two bars.
@@ -24,7 +24,7 @@ pub enum Symbol {
 }
 
 /// A toolbar button with a symbol drawn in front of its text.
-pub fn symbol_button(ui: &mut Ui, symbol: Symbol, text: &str, is_main: bool, is_enabled: bool) -> Response {
+pub(super) fn symbol_button(ui: &mut Ui, symbol: Symbol, text: &str, is_main: bool, is_enabled: bool) -> Response {
     let tokens = Tokens::of(ui);
     // Room for the symbol: the text starts behind it.
     let label = format!("     {text}");
@@ -72,7 +72,7 @@ pub fn symbol_button(ui: &mut Ui, symbol: Symbol, text: &str, is_main: bool, is_
 }
 
 /// A bar from 0 to 1 with a text over it.
-pub fn gauge(ui: &mut Ui, share: f32, width: f32, color: egui::Color32, text: &str, name: &str) -> Response {
+pub(super) fn gauge(ui: &mut Ui, share: f32, width: f32, color: egui::Color32, text: &str, name: &str) -> Response {
     let tokens = Tokens::of(ui);
     let (rect, response) = ui.allocate_exact_size(vec2(width, 18.0), Sense::hover());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ProgressIndicator, true, format!("{name}: {text}")));
@@ -89,7 +89,7 @@ pub fn gauge(ui: &mut Ui, share: f32, width: f32, color: egui::Color32, text: &s
 }
 
 /// A thin bar without text.
-pub fn thin_bar(ui: &mut Ui, share: f32, width: f32, color: egui::Color32) -> Response {
+pub(super) fn thin_bar(ui: &mut Ui, share: f32, width: f32, color: egui::Color32) -> Response {
     let tokens = Tokens::of(ui);
     let (rect, response) = ui.allocate_exact_size(vec2(width, 8.0), Sense::hover());
     ui.painter().rect_filled(rect, 3.0, tokens.track);
@@ -100,7 +100,7 @@ pub fn thin_bar(ui: &mut Ui, share: f32, width: f32, color: egui::Color32) -> Re
 }
 
 /// What a panel without content shows: what will be here, and what to do next.
-pub fn empty_ui(ui: &mut Ui, title: &str, text: &str, action: Option<(&str, &str)>) -> bool {
+pub(super) fn empty_ui(ui: &mut Ui, title: &str, text: &str, action: Option<(&str, &str)>) -> bool {
     let mut clicked = false;
     ui.vertical_centered(|ui| {
         let tokens = Tokens::of(ui);
@@ -117,19 +117,19 @@ pub fn empty_ui(ui: &mut Ui, title: &str, text: &str, action: Option<(&str, &str
 }
 
 /// A caption in weak letters.
-pub fn weak(ui: &mut Ui, text: impl Into<String>) -> Response {
+pub(super) fn weak(ui: &mut Ui, text: impl Into<String>) -> Response {
     let color = Tokens::of(ui).text_weak;
     ui.label(RichText::new(text).color(color))
 }
 
 /// A heading of a part of a panel.
-pub fn title(ui: &mut Ui, text: impl Into<String>) -> Response {
+pub(super) fn title(ui: &mut Ui, text: impl Into<String>) -> Response {
     let color = Tokens::of(ui).text_strong;
     ui.label(RichText::new(text).color(color).size(size::FONT_BODY + 1.0))
 }
 
 /// A figure with its caption above it.
-pub fn figure(ui: &mut Ui, caption: &str, value: impl Into<WidgetText>, hover: &str) {
+pub(super) fn figure(ui: &mut Ui, caption: &str, value: impl Into<WidgetText>, hover: &str) {
     ui.vertical(|ui| {
         ui.spacing_mut().item_spacing.y = 1.0;
         let color = Tokens::of(ui).text_weak;

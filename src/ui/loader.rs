@@ -17,7 +17,7 @@ type Key = (DataSpec, Shape, u64);
 
 /// The data of the document in front.
 #[derive(Debug, Default)]
-pub struct Loader {
+pub(super) struct Loader {
     key: Option<Key>,
     view: DataView,
     waiting: Option<(Key, Receiver<DataView>)>,
@@ -25,17 +25,17 @@ pub struct Loader {
 
 impl Loader {
     /// What is known so far.
-    pub fn view(&self) -> &DataView {
+    pub(super) fn view(&self) -> &DataView {
         &self.view
     }
 
     /// Whether a thread is at work.
-    pub fn is_busy(&self) -> bool {
+    pub(super) fn is_busy(&self) -> bool {
         self.waiting.is_some()
     }
 
     /// Takes what came back, and opens other data if the document asks for it. One thread at a time.
-    pub fn update(&mut self, document: &Document, input: Option<Shape>, ctx: &egui::Context) {
+    pub(super) fn update(&mut self, document: &Document, input: Option<Shape>, ctx: &egui::Context) {
         if let Some((key, inbox)) = &self.waiting {
             match inbox.try_recv() {
                 Ok(view) => {

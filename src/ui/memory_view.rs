@@ -10,13 +10,13 @@ use egui::{RichText, Ui, vec2};
 
 /// The part of the cost panel about RAM.
 #[derive(Debug, Default)]
-pub struct MemoryView {
+pub(super) struct MemoryView {
     settings: Settings,
 }
 
 impl MemoryView {
     /// Draws it.
-    pub fn ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+    pub(super) fn ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         kit::title(ui, "RAM, three truths");
         kit::weak(ui, "Counted by the textbook's rule, planned for this engine, and really held.");
         ui.add_space(size::HALF);

@@ -4,13 +4,14 @@
 
 use super::runs::{RunState, RunView};
 use super::session_events::Progress;
+use crate::data::Split;
 use crate::engine::Supervisor;
 use crate::engine::protocol::{
-    Command, DeviceChoice, DeviceInfo, DeviceKind, Event, ImageRef, NetworkRef, Part, ProbeRequest, RunId, TrainRequest,
+    Command, DeviceChoice, DeviceInfo, DeviceKind, Event, ImageRef, NetworkRef, ProbeRequest, RunId, TrainRequest,
 };
 use crate::graph::Document;
 use crate::plan::Engine;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -24,7 +25,7 @@ const LOG_LINES: usize = 2_000;
 
 /// Bad news that stays until it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Banner {
+pub(super) struct Banner {
     /// In words.
     pub message: String,
     /// Whether a run can go on from its last checkpoint.
@@ -36,7 +37,7 @@ type Look = (String, String, usize);
 
 /// The engine as the window sees it.
 #[derive(Debug)]
-pub struct Session {
+pub(super) struct Session {
     exe: PathBuf,
     runs: PathBuf,
     supervisor: Option<Supervisor>,
@@ -60,7 +61,7 @@ pub struct Session {
 
 impl Session {
     /// A session that will start `exe worker` and keep its runs in a folder.
-    pub fn new(exe: PathBuf, runs: PathBuf) -> Self {
+    pub(super) fn new(exe: PathBuf, runs: PathBuf) -> Self {
         Self {
             exe,
             runs,
@@ -85,69 +86,69 @@ impl Session {
     }
 
     /// The devices, CPU first.
-    pub fn devices(&self) -> &[DeviceInfo] {
+    pub(super) fn devices(&self) -> &[DeviceInfo] {
         &self.devices
     }
 
     /// Id of the chosen device.
-    pub fn device(&self) -> &str {
+    pub(super) fn device(&self) -> &str {
         &self.device
     }
 
     /// The chosen device, once the list is there.
-    pub fn device_info(&self) -> Option<&DeviceInfo> {
+    pub(super) fn device_info(&self) -> Option<&DeviceInfo> {
         self.devices.iter().find(|device| device.id == self.device)
     }
 
     /// What the planned figures should assume.
-    pub fn engine(&self) -> Engine {
+    pub(super) fn engine(&self) -> Engine {
         if self.device == "cpu" { Engine::Cpu } else { Engine::Gpu }
     }
 
     /// The run, if any.
-    pub fn run(&self) -> Option<&RunView> {
+    pub(super) fn run(&self) -> Option<&RunView> {
         self.run.as_ref()
     }
 
     /// The run's document: which one, and as it was at the start.
-    pub fn run_document(&self) -> Option<(u64, &Arc<Document>)> {
+    pub(super) fn run_document(&self) -> Option<(u64, &Arc<Document>)> {
         self.document.as_ref().map(|document| (self.serial, document))
     }
 
     /// Tells the run which revision of its document is the one that it trains.
-    pub fn set_run_revision(&mut self, revision: u64) {
+    pub(super) fn set_run_revision(&mut self, revision: u64) {
         if let Some(run) = &mut self.run {
             run.revision = revision;
         }
     }
 
     /// Lines of the log.
-    pub fn log(&self) -> &[String] {
+    pub(super) fn log(&self) -> &[String] {
         &self.log
     }
 
     /// Empties the log.
-    pub fn clear_log(&mut self) {
+    pub(super) fn clear_log(&mut self) {
         self.log.clear();
     }
 
     /// Bad news, if any.
-    pub fn banner(&self) -> Option<&Banner> {
+    pub(super) fn banner(&self) -> Option<&Banner> {
         self.banner.as_ref()
     }
 
     /// Puts the bad news away.
-    pub fn dismiss_banner(&mut self) {
+    pub(super) fn dismiss_banner(&mut self) {
         self.banner = None;
     }
 
     /// Whether a run is under way, paused or not.
-    pub fn is_busy(&self) -> bool {
+    pub(super) fn is_busy(&self) -> bool {
         self.run.as_ref().is_some_and(|run| matches!(run.state, RunState::Preparing | RunState::Training | RunState::Paused))
     }
 
     /// Adds a line to the log.
-    pub fn note(&mut self, line: impl Into<String>) {
+    pub(super) fn note(&mut self, line: impl Into<String>) {
         if self.log.len() >= LOG_LINES {
             self.log.drain(..LOG_LINES / 4);
         }
@@ -158,7 +159,7 @@ impl Session {
     ///
     /// # Errors
     /// The program cannot be started.
-    pub fn start(&mut self, ctx: &egui::Context) -> Result<(), String> {
+    pub(super) fn start(&mut self, ctx: &egui::Context) -> Result<(), String> {
         if self.supervisor.as_ref().is_some_and(|worker| !worker.has_ended()) {
             return Ok(());
         }
@@ -179,7 +180,7 @@ impl Session {
     }
 
     /// Chooses a device: a worker of its own serves it.
-    pub fn choose_device(&mut self, id: &str, ctx: &egui::Context) {
+    pub(super) fn choose_device(&mut self, id: &str, ctx: &egui::Context) {
         if id != self.device {
             self.device = id.into();
             // The old worker writes what it has and ends by itself.
@@ -194,7 +195,7 @@ impl Session {
     ///
     /// # Errors
     /// In words.
-    pub fn train(&mut self, document: &Arc<Document>, serial: u64, revision: u64, ctx: &egui::Context) -> Result<(), String> {
+    pub(super) fn train(&mut self, document: &Arc<Document>, serial: u64, revision: u64, ctx: &egui::Context) -> Result<(), String> {
         std::fs::create_dir_all(&self.runs)
             .map_err(|error| format!("Runs are kept in {}. It cannot be made: {error}.", self.runs.display()))?;
         let folder = crate::engine::run::RunFolder::free_path(&self.runs, &document.name);
@@ -208,7 +209,7 @@ impl Session {
     ///
     /// # Errors
     /// In words.
-    pub fn resume_run(&mut self, halve: bool, ctx: &egui::Context) -> Result<(), String> {
+    pub(super) fn resume_run(&mut self, halve: bool, ctx: &egui::Context) -> Result<(), String> {
         let (Some(request), Some(run)) = (self.request.clone(), &self.run) else { return Ok(()) };
         let request = if halve { request.with_half_the_batch() } else { TrainRequest { resume: true, ..request } };
         let revision = run.revision;
@@ -245,7 +246,7 @@ impl Session {
     ///
     /// # Errors
     /// It is not there, or does not listen.
-    pub fn send(&mut self, command: Command) -> Result<(), String> {
+    pub(super) fn send(&mut self, command: Command) -> Result<(), String> {
         let Some(worker) = &self.supervisor else {
             return Err("The engine must be running to take a command. It is not. Press Train.".into());
         };
@@ -253,14 +254,14 @@ impl Session {
     }
 
     /// Shows bad news and writes it down.
-    pub fn warn(&mut self, message: impl Into<String>, can_resume: bool) {
+    pub(super) fn warn(&mut self, message: impl Into<String>, can_resume: bool) {
         let message = message.into();
         self.note(format!("Error: {message}"));
         self.banner = Some(Banner { message, can_resume });
     }
 
     /// Looks at a layer, unless that was just asked for.
-    pub fn probe(&mut self, layer: String, input: String, image: usize) {
+    pub(super) fn probe(&mut self, layer: String, input: String, image: usize) {
         let Some(run) = &self.run else { return };
         let is_training = run.state == RunState::Training;
         let ready = !run.steps.is_empty();
@@ -273,7 +274,7 @@ impl Session {
             return;
         }
         self.looks += 1;
-        let image = ImageRef::Item { part: Part::Validation, index: look.2 as u64 };
+        let image = ImageRef::Item { split: Split::Validation, index: look.2 as u64 };
         let request = ProbeRequest {
             id: self.looks,
             run: self.run_id,
@@ -296,7 +297,7 @@ impl Session {
     }
 
     /// Takes in everything that the engine said since. Called once a frame, also while the window is hidden.
-    pub fn drain(&mut self) {
+    pub(super) fn drain(&mut self) {
         self.awake.store(false, Ordering::Release);
         while let Some(event) = self.supervisor.as_ref().and_then(Supervisor::try_recv) {
             if let Event::Exited(report) = event {
@@ -340,17 +341,12 @@ impl Session {
     }
 
     /// Number of the worker's process, for tests that end it.
-    pub fn worker_pid(&self) -> Option<u32> {
+    pub(super) fn worker_pid(&self) -> Option<u32> {
         self.supervisor.as_ref().map(Supervisor::pid)
     }
 
-    /// Where runs are kept.
-    pub fn runs_folder(&self) -> &Path {
-        &self.runs
-    }
-
     /// Closes the worker's input: it writes a checkpoint and ends.
-    pub fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         self.supervisor = None;
     }
 }

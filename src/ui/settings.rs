@@ -26,7 +26,7 @@ const SCHEDULES: [(&str, &str); 5] = [
 ];
 
 /// The name of an optimizer.
-pub fn optimizer_name(optimizer: Optimizer) -> &'static str {
+pub(super) fn optimizer_name(optimizer: Optimizer) -> &'static str {
     name_of(&OPTIMIZERS, optimizer.id())
 }
 
@@ -35,7 +35,7 @@ fn name_of(names: &[(&'static str, &'static str)], id: &str) -> &'static str {
 }
 
 /// The settings in one line: "10 epochs, batches of 64, Adam at 0.001".
-pub fn in_words(spec: &TrainSpec) -> String {
+pub(super) fn in_words(spec: &TrainSpec) -> String {
     format!(
         "{} epochs in batches of {}, {} at a learning rate of {}",
         spec.epochs,
@@ -47,7 +47,7 @@ pub fn in_words(spec: &TrainSpec) -> String {
 
 /// Edits a copy of the settings and asks for the change; drags become one undo step each.
 #[derive(Debug, Default)]
-pub struct Settings {
+pub(super) struct Settings {
     gesture: u64,
     spec: TrainSpec,
     merging: Option<u64>,
@@ -55,13 +55,13 @@ pub struct Settings {
 
 impl Settings {
     /// Starts a frame from the document's settings.
-    pub fn begin(&mut self, cx: &PanelCx<'_>) {
+    pub(super) fn begin(&mut self, cx: &PanelCx<'_>) {
         self.spec.clone_from(&cx.document.training);
         self.merging = None;
     }
 
     /// Ends the frame: asks for what changed.
-    pub fn end(&mut self, cx: &PanelCx<'_>, out: &mut Vec<UiCommand>) {
+    pub(super) fn end(&mut self, cx: &PanelCx<'_>, out: &mut Vec<UiCommand>) {
         if self.spec != cx.document.training {
             let edit = Edit::SetTraining(Box::new(self.spec.clone()));
             out.push(UiCommand::Edit { edit, path: Some(Vec::new()), gesture: self.merging });
@@ -79,7 +79,7 @@ impl Settings {
     }
 
     /// Images per step.
-    pub fn batch_ui(&mut self, ui: &mut Ui) {
+    pub(super) fn batch_ui(&mut self, ui: &mut Ui) {
         let label = kit::weak(ui, "Batch");
         let drag = DragValue::new(&mut self.spec.batch).range(1..=65_536);
         let drag = ui.add(drag).labelled_by(label.id).on_hover_text("Images per training step. RAM for activations grows with it");
@@ -87,7 +87,7 @@ impl Settings {
     }
 
     /// Passes over the data.
-    pub fn epochs_ui(&mut self, ui: &mut Ui) {
+    pub(super) fn epochs_ui(&mut self, ui: &mut Ui) {
         let label = kit::weak(ui, "Epochs");
         let drag = DragValue::new(&mut self.spec.epochs).range(1..=100_000).speed(0.2);
         let drag = ui.add(drag).labelled_by(label.id).on_hover_text("How often every training image is seen");
@@ -95,7 +95,7 @@ impl Settings {
     }
 
     /// Learning rate.
-    pub fn rate_ui(&mut self, ui: &mut Ui) {
+    pub(super) fn rate_ui(&mut self, ui: &mut Ui) {
         let label = kit::weak(ui, "Learning rate");
         let speed = (self.spec.learning_rate * 0.02).max(1e-6);
         let drag = DragValue::new(&mut self.spec.learning_rate).range(1e-7..=100.0).speed(speed).max_decimals(7);
@@ -104,7 +104,7 @@ impl Settings {
     }
 
     /// Element type.
-    pub fn dtype_ui(&mut self, ui: &mut Ui) {
+    pub(super) fn dtype_ui(&mut self, ui: &mut Ui) {
         let names = DType::ALL.map(|dtype| (dtype.id(), dtype.id()));
         let hover = "Element type of values while training: f16 halves activations where the device supports it";
         if let Some(id) = choose(ui, "Element type", &names, self.spec.dtype.id(), 56.0, hover) {
@@ -113,7 +113,7 @@ impl Settings {
     }
 
     /// Optimizer.
-    pub fn optimizer_ui(&mut self, ui: &mut Ui) {
+    pub(super) fn optimizer_ui(&mut self, ui: &mut Ui) {
         let hover = "How gradients become steps. Its state takes RAM: Adam keeps two numbers per parameter";
         let chosen = choose(ui, "Optimizer", &OPTIMIZERS, self.spec.optimizer.id(), 92.0, hover);
         if let Some(optimizer) = chosen.and_then(Optimizer::from_id) {
@@ -122,7 +122,7 @@ impl Settings {
     }
 
     /// Schedule of the learning rate.
-    pub fn schedule_ui(&mut self, ui: &mut Ui) {
+    pub(super) fn schedule_ui(&mut self, ui: &mut Ui) {
         let hover = "How the learning rate changes during the run";
         let chosen = choose(ui, "Schedule", &SCHEDULES, self.spec.schedule.id(), 92.0, hover);
         if let Some(schedule) = chosen.and_then(Schedule::from_id) {

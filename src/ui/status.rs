@@ -15,14 +15,14 @@ const STAY: Duration = Duration::from_secs(5);
 
 /// A short message and when it came.
 #[derive(Clone, Debug)]
-pub struct Message {
+pub(super) struct Message {
     text: String,
     since: Instant,
 }
 
 impl Message {
     /// A message from now on.
-    pub fn new(text: impl Into<String>) -> Self {
+    pub(super) fn new(text: impl Into<String>) -> Self {
         Self { text: text.into(), since: Instant::now() }
     }
 }
