@@ -325,7 +325,11 @@ impl eframe::App for App {
         self.dropped_files(&ctx);
         let tokens = Tokens::of(ui);
         let bar = egui::Frame::new().fill(tokens.panel).inner_margin(egui::Margin::symmetric(8, 0));
-        egui::Panel::top("top").exact_size(size::TOOLBAR).resizable(false).frame(bar).show(ui, |ui| self.top_ui(ui, &mut out));
+        egui::Panel::top("top")
+            .exact_size(size::TOOLBAR)
+            .resizable(false)
+            .frame(bar)
+            .show(ui, |ui| self.top_ui(ui, &mut out));
         self.banner_ui(ui, &mut out);
         egui::Panel::bottom("status")
             .exact_size(size::STATUS)
@@ -342,7 +346,11 @@ impl eframe::App for App {
             }
             self.refresh(&ctx);
         }
-        let title = format!("{}{} – Striate", if self.workspace.front().history.is_modified() { "* " } else { "" }, self.workspace.front().title());
+        let title = format!(
+            "{}{} – Striate",
+            if self.workspace.front().history.is_modified() { "* " } else { "" },
+            self.workspace.front().title()
+        );
         if title != self.title {
             ctx.send_viewport_cmd(ViewportCommand::Title(title.clone()));
             self.title = title;

@@ -1,10 +1,10 @@
 //! Carries out what panels, menus and keys ask for.
 
+use super::UiCommand;
 use super::app::{App, RECENT};
 use super::dialogs::{Closing, Purpose};
 use super::status::Message;
 use super::{canvas, workspace};
-use super::UiCommand;
 use crate::engine::protocol::Command;
 use crate::graph::{DataSource, Document, Edit};
 use crate::ui::runs::RunState;

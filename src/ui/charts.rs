@@ -45,7 +45,9 @@ impl Charts {
         ui.separator();
         let label = super::kit::weak(ui, "Smoothing");
         let slider = egui::Slider::new(&mut self.smoothing, 0.0..=0.99).show_value(false);
-        ui.add(slider).labelled_by(label.id).on_hover_text("How far the thick line is smoothed; the thin one is the raw value");
+        ui.add(slider)
+            .labelled_by(label.id)
+            .on_hover_text("How far the thick line is smoothed; the thin one is the raw value");
         ui.checkbox(&mut self.log_loss, "Log scale").on_hover_text("Show the loss on a logarithmic axis");
     }
 
@@ -69,13 +71,7 @@ impl Charts {
         let log = self.log_loss;
         let scale = move |value: f64| if log { value.max(1e-9).log10() } else { value };
         self.loss = lines(run, self.smoothing, scale, |step| step.loss, |epoch| epoch.loss);
-        self.accuracy = lines(
-            run,
-            self.smoothing,
-            |value| value * 100.0,
-            |step| step.accuracy,
-            |epoch| epoch.accuracy,
-        );
+        self.accuracy = lines(run, self.smoothing, |value| value * 100.0, |step| step.accuracy, |epoch| epoch.accuracy);
     }
 }
 
@@ -134,10 +130,22 @@ fn chart_ui(ui: &mut Ui, what: What, lines: &Lines, run: &RunView, log: bool, ro
             .allow_scroll(false)
             .link_axis(egui::Id::unique("training-charts"), Vec2b::new(true, false))
             .link_cursor(egui::Id::unique("training-charts"), Vec2b::new(true, false))
-            .legend(Legend::default().position(if what == What::Loss { egui_plot::Corner::RightTop } else { egui_plot::Corner::RightBottom }))
+            .legend(Legend::default().position(if what == What::Loss {
+                egui_plot::Corner::RightTop
+            } else {
+                egui_plot::Corner::RightBottom
+            }))
             .x_axis_label("Epoch")
             .include_x(0.0)
-            .y_axis_formatter(move |mark, _| if what == What::Loss && log { format!("{:.0e}", 10_f64.powf(mark.value)) } else if what == What::Accuracy { format!("{:.0} %", mark.value) } else { format!("{:.2}", mark.value) })
+            .y_axis_formatter(move |mark, _| {
+                if what == What::Loss && log {
+                    format!("{:.0e}", 10_f64.powf(mark.value))
+                } else if what == What::Accuracy {
+                    format!("{:.0} %", mark.value)
+                } else {
+                    format!("{:.2}", mark.value)
+                }
+            })
             .label_formatter(move |position| match position {
                 HoverPosition::NearDataPoint { plot_name, position, .. } if !plot_name.is_empty() => {
                     Some(format!("{plot_name}\nepoch {:.2}: {}", position.x, unit(position.y)))
@@ -178,7 +186,11 @@ fn points(points: &[PlotPoint]) -> PlotPoints<'_> {
 fn last_values_ui(ui: &mut Ui, what: What, run: &RunView, tokens: &Tokens) {
     let show = |ui: &mut Ui, value: f64, name: &str, color| {
         if value.is_finite() {
-            let text = if what == What::Loss { format!("{name} {value:.4}") } else { format!("{name} {:.2} %", value * 100.0) };
+            let text = if what == What::Loss {
+                format!("{name} {value:.4}")
+            } else {
+                format!("{name} {:.2} %", value * 100.0)
+            };
             ui.label(RichText::new(text).small().color(color));
         }
     };

@@ -63,7 +63,12 @@ pub const ALL: &[Spec] = &[
     window("help", "Keys and help", "Show what every key does", &[plain(Key::F1)]),
     canvas("fit", "Fit to window", "Show the whole network, or the selection", &[plain(Key::F), plain(Key::Home)]),
     canvas("actual_size", "Actual size", "Show the network at 100 %", &[ctrl(Key::Num0)]),
-    canvas("delete", "Delete", "Remove the selected layers and close the gap", &[plain(Key::Delete), plain(Key::Backspace)]),
+    canvas(
+        "delete",
+        "Delete",
+        "Remove the selected layers and close the gap",
+        &[plain(Key::Delete), plain(Key::Backspace)],
+    ),
     canvas("select_all", "Select all", "Select every layer", &[ctrl(Key::A)]),
     canvas("copy", "Copy", "Copy the selected layers", &[ctrl(Key::C)]),
     canvas("cut", "Cut", "Copy the selected layers and remove them", &[ctrl(Key::X)]),

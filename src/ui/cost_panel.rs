@@ -170,7 +170,8 @@ impl CostPanel {
     }
 
     fn markdown(&self) -> String {
-        let mut text = format!("| {} |\n|{}\n", COLUMNS.map(|(title, ..)| title).join(" | "), "---|".repeat(COLUMNS.len()));
+        let mut text =
+            format!("| {} |\n|{}\n", COLUMNS.map(|(title, ..)| title).join(" | "), "---|".repeat(COLUMNS.len()));
         for row in self.all_rows() {
             let _ = writeln!(text, "| {} | {:.1} % |", row.cells.join(" | ").replace('\n', " "), row.share * 100.0);
         }
@@ -214,7 +215,8 @@ impl egui_table::TableDelegate for View<'_, '_> {
         let Some((title, _, hover)) = COLUMNS.get(column) else { return };
         ui.with_layout(cell_layout(column), |ui| {
             ui.add_space(6.0);
-            ui.add(egui::Label::new(RichText::new(*title).small().color(tokens.text_weak)).truncate()).on_hover_text(*hover);
+            ui.add(egui::Label::new(RichText::new(*title).small().color(tokens.text_weak)).truncate())
+                .on_hover_text(*hover);
         });
     }
 

@@ -96,9 +96,8 @@ impl DataPanel {
             }
             gesture = self.splits_ui(ui, &mut spec);
             ui.separator();
-            kit::weak(ui, "Nothing leaves this computer.").on_hover_text(
-                "Images are read from this computer and stay on it. Original files are never changed",
-            );
+            kit::weak(ui, "Nothing leaves this computer.")
+                .on_hover_text("Images are read from this computer and stay on it. Original files are never changed");
         });
         if spec != cx.document.data {
             out.push(UiCommand::Edit { edit: Edit::SetData(Box::new(spec)), path: Some(Vec::new()), gesture });
@@ -111,7 +110,9 @@ impl DataPanel {
             .range(0.0..=0.5)
             .speed(0.002)
             .custom_formatter(|value, _| format!("{:.0} %", value * 100.0))
-            .custom_parser(|text| text.trim().trim_end_matches('%').trim().parse::<f64>().ok().map(|percent| percent / 100.0));
+            .custom_parser(|text| {
+                text.trim().trim_end_matches('%').trim().parse::<f64>().ok().map(|percent| percent / 100.0)
+            });
         let drag = ui
             .add(drag)
             .labelled_by(label.id)
@@ -127,7 +128,9 @@ impl DataPanel {
             }
         });
         combo.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, format!("Resize: {now}")));
-        combo.response.on_hover_text("How a picture gets the network's size: zeros around it, its middle, or stretched");
+        combo
+            .response
+            .on_hover_text("How a picture gets the network's size: zeros around it, its middle, or stretched");
         (drag.dragged() || drag.has_focus()).then_some(0x00da_7a00_0000_0000 | self.gesture)
     }
 

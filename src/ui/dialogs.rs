@@ -82,7 +82,9 @@ impl FileDialogs for SystemDialogs {
                 Box::pin(networks(dialog).set_title("Save network").set_file_name(name.as_str()).save_file())
             }
             Purpose::Data(true) => Box::pin(dialog.set_title("Folder with MNIST's four files").pick_folder()),
-            Purpose::Data(false) => Box::pin(dialog.set_title("Folder with one folder of photos per class").pick_folder()),
+            Purpose::Data(false) => {
+                Box::pin(dialog.set_title("Folder with one folder of photos per class").pick_folder())
+            }
         };
         let wait = move || reply.send(pollster::block_on(answer).map(|file| file.path().to_owned()));
         // Without the thread the reply is dropped, which counts as cancelled.
@@ -126,11 +128,7 @@ pub fn closing_ui(ctx: &egui::Context, closing: &Closing) -> Option<Answer> {
         ui.horizontal(|ui| {
             let stay = ui.button("Keep open").on_hover_text("Go back to the window").clicked();
             let close = ui.button("Close anyway").on_hover_text("Close without saving").clicked();
-            if close {
-                Some(Answer::Close)
-            } else {
-                stay.then_some(Answer::Stay)
-            }
+            if close { Some(Answer::Close) } else { stay.then_some(Answer::Stay) }
         })
         .inner
     });
@@ -157,7 +155,9 @@ pub fn help_ui(ctx: &egui::Context) -> bool {
         ui.set_width(560.0);
         ui.heading("Keys and help");
         ui.add_space(size::HALF);
-        ui.label("Drag a layer from the palette onto a wire. Select it to change it. Costs follow at once. Press Train.");
+        ui.label(
+            "Drag a layer from the palette onto a wire. Select it to change it. Costs follow at once. Press Train.",
+        );
         ui.add_space(size::STEP);
         egui::ScrollArea::vertical().max_height(380.0).show(ui, |ui| {
             egui::Grid::new("keys").num_columns(3).spacing([20.0, 6.0]).show(ui, |ui| {

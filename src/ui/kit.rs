@@ -59,12 +59,7 @@ pub(super) fn symbol_button(ui: &mut Ui, symbol: Symbol, text: &str, is_main: bo
         Symbol::Stop | Symbol::StopBest => {
             painter.rect_filled(area.shrink(0.5), 1.5, color);
             if symbol == Symbol::StopBest {
-                painter.circle(
-                    area.right_top(),
-                    3.0,
-                    tokens.series_best,
-                    egui::Stroke::new(1.0, tokens.panel),
-                );
+                painter.circle(area.right_top(), 3.0, tokens.series_best, egui::Stroke::new(1.0, tokens.panel));
             }
         }
     }

@@ -38,15 +38,20 @@ impl Panel for LogPanel {
         });
         let tokens = Tokens::of(ui);
         let height = ui.text_style_height(&egui::TextStyle::Monospace);
-        ScrollArea::both().auto_shrink([false; 2]).stick_to_bottom(true).show_rows(ui, height, cx.log.len(), |ui, rows| {
-            for line in cx.log.get(rows).unwrap_or_default() {
-                let color = match line {
-                    line if line.starts_with("Error") => tokens.error,
-                    line if line.starts_with("Warning") => tokens.warning,
-                    _ => tokens.text,
-                };
-                ui.add(egui::Label::new(RichText::new(line).monospace().color(color)).extend());
-            }
-        });
+        ScrollArea::both().auto_shrink([false; 2]).stick_to_bottom(true).show_rows(
+            ui,
+            height,
+            cx.log.len(),
+            |ui, rows| {
+                for line in cx.log.get(rows).unwrap_or_default() {
+                    let color = match line {
+                        line if line.starts_with("Error") => tokens.error,
+                        line if line.starts_with("Warning") => tokens.warning,
+                        _ => tokens.text,
+                    };
+                    ui.add(egui::Label::new(RichText::new(line).monospace().color(color)).extend());
+                }
+            },
+        );
     }
 }

@@ -57,7 +57,8 @@ impl Panel for MapsPanel {
 
     fn ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         let Some(run) = cx.run.filter(|run| !run.steps.is_empty()) else {
-            let action = (cx.run.is_none() && cx.plan.is_complete()).then_some(("Train now", "Train the network on its data"));
+            let action =
+                (cx.run.is_none() && cx.plan.is_complete()).then_some(("Train now", "Train the network on its data"));
             let text = "Train the network first. Then choose a layer and watch its channels while it learns.";
             if kit::empty_ui(ui, "Nothing to look at yet", text, action) {
                 out.push(UiCommand::Train);
@@ -101,7 +102,8 @@ impl Panel for MapsPanel {
 
 /// The layer to look at: the selected one, else the first convolution, else the first layer.
 fn chosen(graph: &Graph, selection: &[NodeId]) -> Option<NodeId> {
-    let family = |family| graph.nodes.iter().find(move |node| node.content.about().is_some_and(|about| about.family == family));
+    let family =
+        |family| graph.nodes.iter().find(move |node| node.content.about().is_some_and(|about| about.family == family));
     selection
         .last()
         .copied()
@@ -118,7 +120,8 @@ impl MapsPanel {
                 let dims: Vec<String> = shape.dims_hwc().iter().map(ToString::to_string).collect();
                 dims.join(" × ")
             });
-            ui.label(RichText::new(name).color(tokens.text_strong)).on_hover_text("The selected layer. Select another on the canvas");
+            ui.label(RichText::new(name).color(tokens.text_strong))
+                .on_hover_text("The selected layer. Select another on the canvas");
             kit::weak(ui, shape.unwrap_or_default());
             ui.separator();
             let last = cx.data.counts[1].saturating_sub(1);
@@ -131,23 +134,29 @@ impl MapsPanel {
                 self.image += 1;
             }
             if let Some(probe) = &run.probe {
-                kit::weak(ui, format!("step {}", text::count(probe.step))).on_hover_text("The weights are those after this step");
+                kit::weak(ui, format!("step {}", text::count(probe.step)))
+                    .on_hover_text("The weights are those after this step");
                 ui.separator();
                 if !probe.filters.is_empty() {
-                    ui.selectable_value(&mut self.filters, false, "Maps").on_hover_text("What the channels see in the image");
-                    ui.selectable_value(&mut self.filters, true, "Filters").on_hover_text("The weights of the convolution");
+                    ui.selectable_value(&mut self.filters, false, "Maps")
+                        .on_hover_text("What the channels see in the image");
+                    ui.selectable_value(&mut self.filters, true, "Filters")
+                        .on_hover_text("The weights of the convolution");
                     ui.separator();
                 }
             }
-            ui.checkbox(&mut self.shared, "Shared scale")
-                .on_hover_text("One range of values for all channels, so that they can be compared; else each has its own");
+            ui.checkbox(&mut self.shared, "Shared scale").on_hover_text(
+                "One range of values for all channels, so that they can be compared; else each has its own",
+            );
             let now = COLORS.iter().find(|(colors, ..)| *colors == self.colors).map_or("Heat", |(_, name, _)| name);
             let combo = egui::ComboBox::from_id_salt("colors").width(96.0).selected_text(now).show_ui(ui, |ui| {
                 for (colors, name, hover) in COLORS {
                     ui.selectable_value(&mut self.colors, colors, name).on_hover_text(hover);
                 }
             });
-            combo.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, format!("Colours: {now}")));
+            combo
+                .response
+                .widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, format!("Colours: {now}")));
             combo.response.on_hover_text("How values become colours");
         });
     }
@@ -170,15 +179,20 @@ impl MapsPanel {
             let (room, response) = ui.allocate_exact_size(Vec2::splat(112.0), Sense::hover());
             let rect = fit(vec2(image.width as f32, image.height as f32), room);
             self.input.paint(ui, std::iter::once((0, rect)));
-            response.on_hover_text(format!("{} × {}, values {:.2} to {:.2}", image.height, image.width, image.min, image.max));
+            response.on_hover_text(format!(
+                "{} × {}, values {:.2} to {:.2}",
+                image.height, image.width, image.min, image.max
+            ));
         }
         kit::weak(ui, format!("It is {}", probe.label));
         ui.add_space(size::HALF);
-        ui.label(RichText::new("What does it say?").color(tokens.text_strong)).on_hover_text("The five likeliest classes");
+        ui.label(RichText::new("What does it say?").color(tokens.text_strong))
+            .on_hover_text("The five likeliest classes");
         for (rank, (name, share)) in probe.top.iter().take(5).enumerate() {
             let color = if rank == 0 { tokens.bar } else { tokens.active };
             let text = format!("{name}  {:.1} %", share * 100.0);
-            kit::gauge(ui, *share, 176.0, color, &text, "Class").on_hover_text("Probability that the network gives this class");
+            kit::gauge(ui, *share, 176.0, color, &text, "Class")
+                .on_hover_text("Probability that the network gives this class");
         }
     }
 }
@@ -244,7 +258,10 @@ fn tiles_ui(atlas: &Atlas, planes: &[Plane], what: &str, ui: &mut Ui) {
         atlas.paint(ui, tiles.into_iter());
     });
     if is_vector {
-        kit::weak(ui, format!("{} values in one row, from {:.3} to {:.3}", text::count(first.width as u64), first.min, first.max));
+        kit::weak(
+            ui,
+            format!("{} values in one row, from {:.3} to {:.3}", text::count(first.width as u64), first.min, first.max),
+        );
     }
 }
 

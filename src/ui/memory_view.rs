@@ -29,8 +29,16 @@ impl MemoryView {
             ui,
             "Using it, one image",
             &[
-                ("Textbook", Some(memory.inference_textbook_bytes), "Parameters, and the largest pair of what one layer reads and what it makes"),
-                ("Planned", Some(memory.inference_planned_bytes), "Everything this engine holds at the fullest moment of one forward pass"),
+                (
+                    "Textbook",
+                    Some(memory.inference_textbook_bytes),
+                    "Parameters, and the largest pair of what one layer reads and what it makes",
+                ),
+                (
+                    "Planned",
+                    Some(memory.inference_planned_bytes),
+                    "Everything this engine holds at the fullest moment of one forward pass",
+                ),
             ],
         );
         kit::weak(ui, inference_words(memory));
@@ -42,8 +50,16 @@ impl MemoryView {
             ui,
             &format!("Training it, {} images a step", text::count(batch)),
             &[
-                ("Textbook", Some(memory.training_textbook_bytes), "Batch × (input and outputs of all layers) and the parameters once"),
-                ("Planned", Some(memory.training_planned_bytes), "Everything this engine holds at the fullest moment of a training step"),
+                (
+                    "Textbook",
+                    Some(memory.training_textbook_bytes),
+                    "Batch × (input and outputs of all layers) and the parameters once",
+                ),
+                (
+                    "Planned",
+                    Some(memory.training_planned_bytes),
+                    "Everything this engine holds at the fullest moment of a training step",
+                ),
                 ("Measured", measured, "The most the engine really held, counted by its allocator"),
             ],
         );
@@ -78,9 +94,10 @@ fn section(ui: &mut Ui, heading: &str, rows: &[(&str, Option<u64>, &str)]) {
             let share = bytes.map_or(0.0, |bytes| (bytes as f64 / most as f64) as f32);
             kit::thin_bar(ui, share, width, color).on_hover_text(*hover);
             let value = bytes.map_or_else(|| "not yet".into(), text::bytes);
-            ui.label(RichText::new(value).color(tokens.text_strong)).on_hover_text(
-                bytes.map_or_else(|| "Train one step to measure it".into(), |bytes| format!("{} bytes = {}", text::count(bytes), text::binary_bytes(bytes))),
-            );
+            ui.label(RichText::new(value).color(tokens.text_strong)).on_hover_text(bytes.map_or_else(
+                || "Train one step to measure it".into(),
+                |bytes| format!("{} bytes = {}", text::count(bytes), text::binary_bytes(bytes)),
+            ));
         });
     }
 }
@@ -93,7 +110,10 @@ fn inference_words(memory: &Memory) -> String {
             text::bytes(planned - textbook)
         )
     } else {
-        format!("Planned is {} less: values are given back as soon as nothing reads them.", text::bytes(textbook - planned))
+        format!(
+            "Planned is {} less: values are given back as soon as nothing reads them.",
+            text::bytes(textbook - planned)
+        )
     }
 }
 
@@ -110,7 +130,9 @@ fn training_words(memory: &Memory, measured: Option<u64>, element: u64) -> Strin
         Some(measured) => {
             let planned = memory.training_planned_bytes.max(1);
             let percent = (measured as f64 / planned as f64 - 1.0) * 100.0;
-            words.push_str(&format!(" Measured is {percent:+.0} % against the plan: allocators round up, and buffers are reused."));
+            words.push_str(&format!(
+                " Measured is {percent:+.0} % against the plan: allocators round up, and buffers are reused."
+            ));
         }
         None => words.push_str(" Nothing is measured for this network yet: train one step."),
     }
@@ -144,8 +166,13 @@ fn breakdown_ui(ui: &mut Ui, memory: &Memory) {
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = 4.0;
                 let (dot, _) = ui.allocate_exact_size(vec2(8.0, 8.0), egui::Sense::hover());
-                ui.painter().circle_filled(dot.center(), 4.0, tokens.families.get(index + 1).copied().unwrap_or(tokens.bar));
-                ui.label(RichText::new(format!("{name} {}", text::bytes(*bytes))).small().color(tokens.text_weak)).on_hover_text(*hover);
+                ui.painter().circle_filled(
+                    dot.center(),
+                    4.0,
+                    tokens.families.get(index + 1).copied().unwrap_or(tokens.bar),
+                );
+                ui.label(RichText::new(format!("{name} {}", text::bytes(*bytes))).small().color(tokens.text_weak))
+                    .on_hover_text(*hover);
             });
         }
     });

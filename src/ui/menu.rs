@@ -1,18 +1,19 @@
 //! The top of the window: menus, device, run buttons, the RAM gauge; and the tabs of the documents.
 
+use super::UiCommand;
 use super::app::App;
 use super::command;
 use super::kit::{self, Symbol};
 use super::runs::RunState;
 use super::theme::{self, Tokens, size};
-use super::UiCommand;
 use crate::{presets, text};
 use egui::{RichText, Sense, Ui, vec2};
 
 /// A menu entry of the command table.
 fn entry(ui: &mut Ui, id: &str, is_enabled: bool, label: Option<String>, out: &mut Vec<UiCommand>) -> bool {
     let Some(spec) = command::find(id) else { return false };
-    let button = egui::Button::new(label.unwrap_or_else(|| spec.label.to_owned())).shortcut_text(command::keys_text(ui.ctx(), id));
+    let button = egui::Button::new(label.unwrap_or_else(|| spec.label.to_owned()))
+        .shortcut_text(command::keys_text(ui.ctx(), id));
     let clicked = ui.add_enabled(is_enabled, button).on_hover_text(spec.help).clicked();
     if clicked {
         out.extend(command::ui_command(id));
@@ -45,7 +46,11 @@ impl App {
                 ui.separator();
                 let selection = self.workspace.front().selection.clone();
                 let delete = egui::Button::new("Delete").shortcut_text(command::keys_text(ui.ctx(), "delete"));
-                if ui.add_enabled(!selection.is_empty(), delete).on_hover_text(command::hover_text(ui.ctx(), "delete")).clicked() {
+                if ui
+                    .add_enabled(!selection.is_empty(), delete)
+                    .on_hover_text(command::hover_text(ui.ctx(), "delete"))
+                    .clicked()
+                {
                     out.push(UiCommand::edit(crate::graph::Edit::Remove { nodes: selection }));
                     ui.close();
                 }
@@ -141,7 +146,8 @@ impl App {
 
     fn device_ui(&self, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         let name = self.session.device_info().map_or("CPU", |device| device.name.as_str());
-        let short: String = if name.chars().count() > 22 { name.chars().take(21).chain(['…']).collect() } else { name.into() };
+        let short: String =
+            if name.chars().count() > 22 { name.chars().take(21).chain(['…']).collect() } else { name.into() };
         let is_enabled = !self.session.is_busy();
         let combo = ui.add_enabled_ui(is_enabled, |ui| {
             egui::ComboBox::from_id_salt("device").width(120.0).selected_text(short).show_ui(ui, |ui| {
@@ -173,7 +179,10 @@ impl App {
             if button.on_disabled_hover_text(problem.unwrap_or_default()).clicked() {
                 out.push(UiCommand::Train);
             }
-        } else if kit::symbol_button(ui, Symbol::Pause, "Pause", false, true).on_hover_text(hover(ui, "pause")).clicked() {
+        } else if kit::symbol_button(ui, Symbol::Pause, "Pause", false, true)
+            .on_hover_text(hover(ui, "pause"))
+            .clicked()
+        {
             out.push(UiCommand::Pause);
         }
         if kit::symbol_button(ui, Symbol::Stop, "Stop", false, busy).on_hover_text(hover(ui, "stop")).clicked() {
@@ -222,7 +231,10 @@ impl App {
             for (index, open) in self.workspace.documents.iter().enumerate() {
                 let is_front = index == self.workspace.active;
                 let fill = if is_front { tokens.canvas } else { tokens.panel };
-                let frame = egui::Frame::new().fill(fill).corner_radius(size::RADIUS).inner_margin(egui::Margin::symmetric(8, 2));
+                let frame = egui::Frame::new()
+                    .fill(fill)
+                    .corner_radius(size::RADIUS)
+                    .inner_margin(egui::Margin::symmetric(8, 2));
                 frame.show(ui, |ui| {
                     ui.spacing_mut().item_spacing.x = 6.0;
                     let is_modified = open.history.is_modified();
@@ -234,14 +246,19 @@ impl App {
                     }
                     let title = open.title();
                     let color = if is_front { tokens.text_strong } else { tokens.text_weak };
-                    let label = egui::Label::new(RichText::new(&title).color(color)).selectable(false).sense(Sense::click());
-                    let file = open.file.as_ref().map_or_else(|| "Not saved yet".into(), |file| file.display().to_string());
+                    let label =
+                        egui::Label::new(RichText::new(&title).color(color)).selectable(false).sense(Sense::click());
+                    let file =
+                        open.file.as_ref().map_or_else(|| "Not saved yet".into(), |file| file.display().to_string());
                     let label = ui.add(label);
-                    label.widget_info(|| egui::WidgetInfo::selected(egui::Role::Tab, true, is_front, format!("Network {title}")));
+                    label.widget_info(|| {
+                        egui::WidgetInfo::selected(egui::Role::Tab, true, is_front, format!("Network {title}"))
+                    });
                     if label.on_hover_text(file).clicked() {
                         out.push(UiCommand::ShowDocument(index));
                     }
-                    let close = ui.add(egui::Button::new(RichText::new("×").color(tokens.text_weak)).frame(false).small());
+                    let close =
+                        ui.add(egui::Button::new(RichText::new("×").color(tokens.text_weak)).frame(false).small());
                     close.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Close {title}")));
                     if close.on_hover_text("Close this network").clicked() {
                         out.push(UiCommand::CloseDocument(index));

@@ -71,5 +71,7 @@ pub fn run(document: Option<PathBuf>) -> anyhow::Result<()> {
     let options = Options { document, is_persistent: true, ..Options::default() };
     eframe::run_native(APP_ID, native, Box::new(|cc| Ok(Box::new(App::new(cc, options)))))
         .map_err(|error| anyhow::anyhow!("{error}"))
-        .context("The window needs a display and a graphics driver (Vulkan, Metal, DirectX or OpenGL). Try WGPU_BACKEND=gl")
+        .context(
+            "The window needs a display and a graphics driver (Vulkan, Metal, DirectX or OpenGL). Try WGPU_BACKEND=gl",
+        )
 }

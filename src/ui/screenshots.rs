@@ -76,7 +76,16 @@ impl Studio {
         let flatten = graph.nodes.iter().find(|node| node.content.kind_id() == "flatten").map(|node| node.id);
         let dense = self.node_of(Family::Dense);
         self.edit(Edit::Remove { nodes: vec![flatten.context("LeNet-5 has a Flatten")?] })?;
-        let dense = self.harness.state().document().graph.nodes.iter().find(|node| node.content.kind_id() == "dense").map(|node| node.id).or(dense);
+        let dense = self
+            .harness
+            .state()
+            .document()
+            .graph
+            .nodes
+            .iter()
+            .find(|node| node.content.kind_id() == "dense")
+            .map(|node| node.id)
+            .or(dense);
         self.harness.state_mut().workspace.front_mut().selection = dense.into_iter().collect();
         self.show("cost");
         self.snap(dir, "diagnostic")
@@ -84,7 +93,11 @@ impl Studio {
 
     fn node_of(&self, family: Family) -> Option<NodeId> {
         let graph = &self.harness.state().document().graph;
-        graph.nodes.iter().find(|node| node.content.about().is_some_and(|about| about.family == family)).map(|node| node.id)
+        graph
+            .nodes
+            .iter()
+            .find(|node| node.content.about().is_some_and(|about| about.family == family))
+            .map(|node| node.id)
     }
 
     fn edit(&mut self, edit: Edit) -> Result<()> {

@@ -144,7 +144,9 @@ impl Session {
 
     /// Whether a run is under way, paused or not.
     pub(super) fn is_busy(&self) -> bool {
-        self.run.as_ref().is_some_and(|run| matches!(run.state, RunState::Preparing | RunState::Training | RunState::Paused))
+        self.run
+            .as_ref()
+            .is_some_and(|run| matches!(run.state, RunState::Preparing | RunState::Training | RunState::Paused))
     }
 
     /// Adds a line to the log.
@@ -195,7 +197,13 @@ impl Session {
     ///
     /// # Errors
     /// In words.
-    pub(super) fn train(&mut self, document: &Arc<Document>, serial: u64, revision: u64, ctx: &egui::Context) -> Result<(), String> {
+    pub(super) fn train(
+        &mut self,
+        document: &Arc<Document>,
+        serial: u64,
+        revision: u64,
+        ctx: &egui::Context,
+    ) -> Result<(), String> {
         std::fs::create_dir_all(&self.runs)
             .map_err(|error| format!("Runs are kept in {}. It cannot be made: {error}.", self.runs.display()))?;
         let folder = crate::engine::run::RunFolder::free_path(&self.runs, &document.name);

@@ -150,7 +150,8 @@ impl Session {
         }
         self.with_run(|run| {
             let class = report.label.and_then(|label| run.classes.get(label as usize)).cloned();
-            let label = class.map_or_else(|| format!("image {}", number + 1), |class| format!("{class}, image {}", number + 1));
+            let label =
+                class.map_or_else(|| format!("image {}", number + 1), |class| format!("{class}, image {}", number + 1));
             let stats = layer.channels.clone();
             run.probe = Some(ProbeView {
                 layer: layer.path,

@@ -82,7 +82,10 @@ impl Settings {
     pub(super) fn batch_ui(&mut self, ui: &mut Ui) {
         let label = kit::weak(ui, "Batch");
         let drag = DragValue::new(&mut self.spec.batch).range(1..=65_536);
-        let drag = ui.add(drag).labelled_by(label.id).on_hover_text("Images per training step. RAM for activations grows with it");
+        let drag = ui
+            .add(drag)
+            .labelled_by(label.id)
+            .on_hover_text("Images per training step. RAM for activations grows with it");
         self.watch(ui, &drag);
     }
 

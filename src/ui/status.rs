@@ -1,10 +1,10 @@
 //! What is always in sight: the network's figures and findings, the run, bad news, short messages.
 
+use super::UiCommand;
 use super::app::App;
 use super::kit;
 use super::runs::RunState;
 use super::theme::{Tokens, size};
-use super::UiCommand;
 use crate::plan::Severity;
 use crate::text;
 use egui::{RichText, Ui};

@@ -89,15 +89,19 @@ fn progress_ui(cx: &PanelCx<'_>, run: &RunView, ui: &mut Ui) {
                 ui.label(RichText::new("Network changed since").small().color(tokens.warning))
                     .on_hover_text("The curves belong to the network as it was when this run started");
             } else {
-                ui.label(RichText::new(&run.name).small().color(tokens.text_weak)).on_hover_text(run.folder.display().to_string());
+                ui.label(RichText::new(&run.name).small().color(tokens.text_weak))
+                    .on_hover_text(run.folder.display().to_string());
             }
         });
         ui.vertical(|ui| {
             ui.spacing_mut().item_spacing.y = 4.0;
             let epoch = if done == 0 { 0 } else { done.div_ceil(per_epoch) };
             let text = format!("Epoch {epoch} of {epochs}");
-            kit::gauge(ui, share(in_epoch, per_epoch), 190.0, tokens.bar, &text, "This epoch")
-                .on_hover_text(format!("Step {} of {} in this epoch", text::count(in_epoch), text::count(per_epoch)));
+            kit::gauge(ui, share(in_epoch, per_epoch), 190.0, tokens.bar, &text, "This epoch").on_hover_text(format!(
+                "Step {} of {} in this epoch",
+                text::count(in_epoch),
+                text::count(per_epoch)
+            ));
             let text = format!("Step {} of {}", text::count(done), text::count(run.total_steps));
             kit::gauge(ui, share(done, run.total_steps), 190.0, tokens.bar, &text, "The run")
                 .on_hover_text("Steps of the whole run");
@@ -115,7 +119,8 @@ fn progress_ui(cx: &PanelCx<'_>, run: &RunView, ui: &mut Ui) {
         let measured = run.measured_bytes.map_or_else(|| "–".into(), text::bytes);
         kit::figure(ui, "RAM measured", measured, "The most that the engine really held at once");
         if let Some(best) = run.epochs.iter().rev().find(|epoch| epoch.is_best) {
-            let text = RichText::new(format!("Epoch {}: {:.2} %", best.epoch, best.accuracy * 100.0)).color(tokens.series_best);
+            let text = RichText::new(format!("Epoch {}: {:.2} %", best.epoch, best.accuracy * 100.0))
+                .color(tokens.series_best);
             kit::figure(ui, "Best", text, "Epoch with the lowest validation loss, and its validation accuracy");
         }
     });

@@ -98,7 +98,11 @@ impl OpenDocument {
         let Some(graph) = document.graph.at(&self.path) else { return Ok(()) };
         let last = || {
             let (order, _) = graph.topological();
-            let sink = order.iter().rev().filter_map(|&at| graph.nodes.get(at)).find(|node| graph.links_from(node.id).is_empty());
+            let sink = order
+                .iter()
+                .rev()
+                .filter_map(|&at| graph.nodes.get(at))
+                .find(|node| graph.links_from(node.id).is_empty());
             sink.map(|node| node.id)
         };
         let after = self.selection.last().copied().or_else(last);
@@ -145,12 +149,8 @@ fn derive(history: &History, path: Vec<NodeId>, engine: Engine) -> Derived {
     let document = history.document();
     let plan = plan(document);
     let training = &document.training;
-    let settings = CostSettings {
-        batch: u64::from(training.batch),
-        dtype: training.dtype,
-        optimizer: training.optimizer,
-        engine,
-    };
+    let settings =
+        CostSettings { batch: u64::from(training.batch), dtype: training.dtype, optimizer: training.optimizer, engine };
     let cost = cost(&plan.program, settings);
     let layout = layout(document.graph.at(&path).unwrap_or(&document.graph));
     Derived { key: (history.revision(), path, engine), plan, cost, layout }

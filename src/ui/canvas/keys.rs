@@ -80,7 +80,12 @@ fn clipboard(ui: &Ui, cx: &PanelCx<'_>, out: &mut Vec<UiCommand>) {
 fn fragment(graph: &Graph, nodes: &[NodeId]) -> Graph {
     Graph {
         nodes: graph.nodes.iter().filter(|node| nodes.contains(&node.id)).cloned().collect(),
-        links: graph.links.iter().filter(|link| nodes.contains(&link.from) && nodes.contains(&link.to)).copied().collect(),
+        links: graph
+            .links
+            .iter()
+            .filter(|link| nodes.contains(&link.from) && nodes.contains(&link.to))
+            .copied()
+            .collect(),
     }
 }
 
