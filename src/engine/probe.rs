@@ -33,7 +33,10 @@ pub(super) fn look(
     let mut probes = Vec::with_capacity(layers.len());
     for (path, found) in layers.iter().zip(found) {
         let Some(value) = found.and_then(|_| values.next()) else {
-            let problem = format!("The layer must be one of the network that was run. It has no {path:?}.");
+            let problem = format!(
+                "The layer must be one of the network that was run. It has no {path:?}; it has {}.",
+                known(network.program())
+            );
             probes.push(empty(path, problem));
             continue;
         };
@@ -46,6 +49,13 @@ pub(super) fn look(
         probes.push(probe);
     }
     Ok(probes)
+}
+
+/// The first image of a batch, as the network sees it.
+pub(super) fn picture(batch: &Batch, limits: Limits) -> Option<Plane> {
+    let [depth, height, width] = batch.shape;
+    let values = batch.images.get(..depth * height * width)?;
+    matches!(depth, 1 | 3).then(|| plane(values, width, height, depth, limits.side))
 }
 
 /// The likeliest classes, likeliest first.
@@ -70,6 +80,15 @@ pub(super) fn output_of(program: &Program, path: &str) -> Option<ValueId> {
     let op = program.ops.iter().rev().find(|op| below(&op.path));
     let input = || program.inputs.iter().find(|input| input.name == path).map(|input| input.value);
     op.and_then(|op| op.outputs.first().copied()).or_else(input)
+}
+
+/// The paths of the ops, for a message.
+fn known(program: &Program) -> String {
+    let mut names: Vec<&str> = program.ops.iter().map(|op| op.path.as_str()).collect();
+    names.dedup();
+    let more = names.len().saturating_sub(20);
+    names.truncate(20);
+    if more > 0 { format!("{} and {more} more", names.join(", ")) } else { names.join(", ") }
 }
 
 /// Path of the kernels of the first convolution of a layer.

@@ -141,10 +141,12 @@ impl TrainRequest {
         Self { resume: true, ..Self::new(String::new(), folder) }
     }
 
-    /// The request to make after running out of memory: from the last checkpoint with half the batch.
+    /// The request to make after running out of memory: from the last checkpoint, if there is a run, with half the batch.
     #[must_use]
     pub fn with_half_the_batch(&self) -> Self {
-        Self { resume: true, halvings: self.halvings + 1, ..self.clone() }
+        let record = super::run::RunFolder::open(&self.folder).and_then(|folder| folder.record());
+        let halvings = self.halvings.max(record.as_ref().map_or(0, |record| record.halvings)) + 1;
+        Self { resume: record.is_ok(), halvings, ..self.clone() }
     }
 }
 
@@ -463,6 +465,8 @@ pub struct ProbeReport {
     pub step: Option<u64>,
     /// The asked layers, in order.
     pub layers: Vec<LayerProbe>,
+    /// The image as the network saw it; none for inputs that are no pictures.
+    pub input: Option<Plane>,
     /// The five likeliest classes, likeliest first.
     pub top: Vec<ClassScore>,
     /// What the data says the image is.

@@ -4,7 +4,7 @@
 //! needs while it works, and when each is dropped. Engine tests compare it with real allocations.
 
 use super::cost::{CostSettings, Totals};
-use crate::op::{Op, Program, ValueId};
+use crate::op::{Activation, Op, Program, ValueId};
 use serde::{Deserialize, Serialize};
 
 /// What runs the program; each holds other copies.
@@ -144,6 +144,8 @@ struct Held {
     forward: u64,
     /// Scratch per image while backward runs.
     backward: u64,
+    /// Whether the gradient it gets becomes the gradient it gives, in the same memory.
+    in_place: bool,
 }
 
 struct Replay<'a> {
@@ -213,21 +215,19 @@ impl<'a> Replay<'a> {
                 Held { inputs: true, ..Held::default() }
             }
             // The backward step computes the function again.
-            Op::Activation(_) => Held { inputs: true, backward: made, ..Held::default() },
-            Op::BatchNorm { .. } => Held { inputs: true, backward: read, ..Held::default() },
-            Op::LayerNorm { .. } | Op::GroupNorm { .. } => {
-                Held { inputs: true, extra: read.saturating_mul(3), backward: read, ..Held::default() }
+            Op::Activation(activation) => {
+                let again = if *activation == Activation::Relu { 0 } else { made };
+                Held { inputs: true, backward: again, in_place: true, ..Held::default() }
             }
-            Op::Lrn { .. } => Held { inputs: true, extra: read.saturating_mul(3), backward: read, ..Held::default() },
+            Op::BatchNorm { .. } => Held { inputs: true, backward: read.saturating_mul(2), ..Held::default() },
+            Op::LayerNorm { .. } | Op::GroupNorm { .. } => Held { inputs: true, backward: read, ..Held::default() },
+            // The sum over the neighbours.
+            Op::Lrn { .. } => Held { inputs: true, extra: read, backward: read, ..Held::default() },
             // The mask.
-            Op::Dropout { .. } => Held { extra: made, ..Held::default() },
-            Op::GlobalAvgPool
-            | Op::Flatten
-            | Op::ZeroPad { .. }
-            | Op::Upsample { .. }
-            | Op::Add
-            | Op::Concat
-            | Op::Cast { .. } => Held::default(),
+            Op::Dropout { .. } => Held { extra: made, in_place: true, ..Held::default() },
+            Op::Flatten | Op::Add => Held { in_place: true, ..Held::default() },
+            Op::Upsample { .. } => Held { backward: read, ..Held::default() },
+            Op::GlobalAvgPool | Op::ZeroPad { .. } | Op::Concat | Op::Cast { .. } => Held::default(),
         }
     }
 
@@ -325,12 +325,10 @@ impl<'a> Replay<'a> {
                 .map(|spec| spec.elements().saturating_mul(4))
                 .fold(0, u64::saturating_add);
             gradients = gradients.saturating_add(own);
-            let flowing: u64 = op
-                .outputs
-                .iter()
-                .chain(op.inputs.iter().filter(|id| !is_input(id.index())))
-                .map(|&id| self.bytes(id))
-                .fold(0, u64::saturating_add);
+            let got: u64 = op.outputs.iter().map(|&id| self.bytes(id)).fold(0, u64::saturating_add);
+            let tracked = op.inputs.iter().filter(|id| !is_input(id.index()));
+            let given: u64 = tracked.map(|&id| self.bytes(id)).fold(0, u64::saturating_add);
+            let flowing = if held.in_place { got.max(given) } else { got.saturating_add(given) };
             consider(Breakdown {
                 gradients,
                 activations: held_bytes.saturating_add(extras).saturating_mul(batch),

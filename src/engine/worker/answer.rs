@@ -296,6 +296,7 @@ pub(super) fn probe(model: &mut Model, request: &ProbeRequest) -> Result<ProbeRe
         id: request.id,
         run: request.run,
         step: model.step(),
+        input: probe::picture(&batch, limits),
         layers,
         top: probe::top(&row, &model.classes, 5),
         label,

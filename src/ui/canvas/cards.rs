@@ -263,7 +263,6 @@ pub(super) fn ghost(painter: &Painter, at: Pos2, icon: &str, colour: Color32, na
 }
 
 /// One line of text, cut with "…" where it has no room; `points` are on the screen. Gives its width.
-#[expect(clippy::too_many_arguments, reason = "what a line of text is")]
 pub(crate) fn write(
     painter: &Painter,
     at: Pos2,

@@ -171,7 +171,7 @@ impl Scene {
             .iter()
             .filter(|card| only.is_empty() || only.contains(&card.id))
             .map(|card| card.rect)
-            .reduce(|all, rect| all.union(rect))
+            .reduce(Rect::union)
     }
 
     /// The card at a point of the drawing.

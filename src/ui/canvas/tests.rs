@@ -23,6 +23,7 @@ pub(super) struct Window {
     palette: Palette,
     inspector: Inspector,
     notes: Vec<String>,
+    clipboard: String,
 }
 
 impl Window {
@@ -36,6 +37,7 @@ impl Window {
             palette: Palette::default(),
             inspector: Inspector::default(),
             notes: Vec::new(),
+            clipboard: String::new(),
         }
     }
 
@@ -92,6 +94,7 @@ impl Window {
             }
             UiCommand::Select(nodes) => self.selection = nodes,
             UiCommand::OpenPath(path) => (self.path, self.selection) = (path, Vec::new()),
+            UiCommand::Copy(text) => self.clipboard = text,
             UiCommand::Notify(note) => self.notes.push(note),
             UiCommand::OpenPreset(id) => *self = Self::new(presets::find(&id).unwrap()),
             other => panic!("the test window does not know {other:?}"),
@@ -198,6 +201,26 @@ fn keys_select_delete_and_let_go() {
     window.key_press(Key::Escape);
     window.run_ok();
     assert!(window.state().selection.is_empty());
+}
+
+#[test]
+fn copies_are_pasted_beside_the_network_with_names_of_their_own() {
+    let mut window = lenet();
+    let before = window.state().names().len();
+    window.get_by_label_contains("c3, Conv2D").click();
+    window.run_ok();
+    window.event(egui::Event::Copy);
+    window.run_ok();
+    let text = window.state().clipboard.clone();
+    assert_eq!(text, "c3");
+    window.event(egui::Event::Paste(text));
+    window.run_ok();
+    window.key_press_modifiers(Modifiers::COMMAND, Key::D);
+    window.run_ok();
+    assert_eq!(window.state().names().len(), before + 2);
+    window.event(egui::Event::Cut);
+    window.run_ok();
+    assert_eq!(window.state().names().len(), before + 1);
 }
 
 #[test]

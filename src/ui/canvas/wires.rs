@@ -69,12 +69,12 @@ fn flatten(from: Pos2, to: Pos2) -> Vec<Pos2> {
     if (from.x - to.x).abs() < 0.5 {
         return vec![from, to];
     }
-    let [a, b, c, d] = controls(from, to).map(Pos2::to_vec2);
+    let [start, leave, arrive, end] = controls(from, to).map(Pos2::to_vec2);
     (0..=PIECES)
         .map(|i| {
             let t = f32::from(i) / f32::from(PIECES);
             let u = 1.0 - t;
-            (a * (u * u * u) + b * (3.0 * u * u * t) + c * (3.0 * u * t * t) + d * (t * t * t)).to_pos2()
+            (start * (u * u * u) + leave * (3.0 * u * u * t) + arrive * (3.0 * u * t * t) + end * (t * t * t)).to_pos2()
         })
         .collect()
 }

@@ -83,7 +83,7 @@ pub(super) fn ui(ui: &mut Ui, cx: &PanelCx<'_>, tracker: &mut GestureTracker, ou
             rows.number(gamma, 1e-6..=1.0, "Factor", "What the rate is multiplied by at each drop.");
         }
         Schedule::Cosine { floor } => {
-            rows.number(floor, 0.0..=1.0, "Floor", "The last rate, as a share of the base rate.")
+            rows.number(floor, 0.0..=1.0, "Floor", "The last rate, as a share of the base rate.");
         }
         Schedule::WarmUp { epochs } => rows.number(epochs, 0.0..=1_000.0, "Rise", "Epochs of the rise."),
         Schedule::Constant | Schedule::OneCycle => {}

@@ -1,0 +1,371 @@
+//! The engine as a real process: it trains, obeys, survives being killed, and says how it ended.
+#![cfg(feature = "train")]
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use striate::data::Split;
+use striate::engine::Supervisor;
+use striate::engine::protocol::{
+    Command, DeviceChoice, EvaluateRequest, Event, FinishReason, ImageRef, NetworkRef, PredictRequest, ProbeRequest,
+    RunId, TrainRequest,
+};
+use striate::engine::run::{Metrics, RunFolder, RunStatus};
+
+const RUN: RunId = RunId(7);
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn start_with(env: &[(&str, &str)]) -> Supervisor {
+    let env: Vec<_> = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let worker = Supervisor::start(Path::new(env!("CARGO_BIN_EXE_striate")), &env).unwrap();
+    worker.send(Command::Open { device: DeviceChoice::Cpu, threads: Some(2) }).unwrap();
+    wait(&worker, |event| matches!(event, Event::Ready { .. }));
+    worker
+}
+
+/// Waits for an event; a failure or the end of the worker fails the test, unless it is what is waited for.
+fn wait(worker: &Supervisor, wanted: impl Fn(&Event) -> bool) -> Event {
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end {
+        let Some(event) = worker.recv_timeout(Duration::from_millis(100)) else { continue };
+        if wanted(&event) {
+            return event;
+        }
+        assert!(!matches!(event, Event::Failed { .. } | Event::Exited(_)), "{event:?}");
+    }
+    panic!("waited in vain");
+}
+
+/// Twenty pictures of stripes and twenty of spots, 12 x 12.
+fn pictures(folder: &Path) {
+    for class in ["spots", "stripes"] {
+        std::fs::create_dir_all(folder.join(class)).unwrap();
+        for n in 0..20_u32 {
+            let picture = image::RgbImage::from_fn(12, 12, |x, y| {
+                let on = if class == "stripes" { (x + n) % 4 < 2 } else { (x + n) % 4 < 2 && (y + n / 2) % 4 < 2 };
+                let value = if on { 200 + u8::try_from((x * y + n) % 50).unwrap() } else { 20 };
+                image::Rgb([value, value / 2, u8::try_from(n * 5).unwrap()])
+            });
+            picture.save(folder.join(class).join(format!("{n}.png"))).unwrap();
+        }
+    }
+}
+
+/// A document of layers in a row after a 12 x 12 colour input.
+fn document(data: &Path, layers: &[(&str, &str, serde_json::Value)], training: &serde_json::Value) -> String {
+    let input = ("input", "input", serde_json::json!({"height": 12, "width": 12, "channels": 3}));
+    let nodes: Vec<_> = std::iter::once(&input)
+        .chain(layers)
+        .zip(1..)
+        .map(|((name, kind, settings), id)| {
+            serde_json::json!({"id": id, "name": name, "kind": kind, "settings": settings})
+        })
+        .collect();
+    let links: Vec<_> = (1..nodes.len()).map(|id| serde_json::json!({"from": id, "to": id + 1})).collect();
+    serde_json::json!({
+        "format": "striate-document", "version": 1, "name": "Tiny",
+        "graph": {"nodes": nodes, "links": links},
+        "training": training,
+        "data": {
+            "source": {"kind": "folder", "path": data}, "splits": {"validation": 0.2, "test": 0.2},
+            "augment": {"flip": true, "shift_px": 1},
+        },
+        "seed": 5,
+    })
+    .to_string()
+}
+
+/// Convolution, batch norm, dropout, dense: everything that draws numbers or keeps state.
+fn small(data: &Path, epochs: u32) -> String {
+    let layers = [
+        ("conv1", "conv2d", serde_json::json!({"filters": 6, "kernel": [3, 3], "activation": "none"})),
+        ("bn1", "batch_norm", serde_json::json!({})),
+        ("drop", "dropout", serde_json::json!({"rate": 0.3})),
+        ("flat", "flatten", serde_json::json!({})),
+        ("fc", "dense", serde_json::json!({"features": 2})),
+    ];
+    let training = serde_json::json!({
+        "epochs": epochs, "batch": 5, "learning_rate": 0.01, "schedule": {"kind": "cosine", "floor": 0.0},
+    });
+    document(data, &layers, &training)
+}
+
+/// A dense layer of 432 x 10,000 = 4.32 million weights, whose gradient norm flex would sum in any order.
+fn wide(data: &Path, epochs: u32) -> String {
+    let layers = [
+        ("flat", "flatten", serde_json::json!({})),
+        ("fc1", "dense", serde_json::json!({"features": 10_000, "activation": "relu"})),
+        ("fc2", "dense", serde_json::json!({"features": 2})),
+    ];
+    let training = serde_json::json!({
+        "epochs": epochs, "batch": 8, "learning_rate": 0.05, "clip_norm": 0.1,
+        "optimizer": {"kind": "sgd", "momentum": 0.9, "nesterov": false},
+    });
+    document(data, &layers, &training)
+}
+
+fn train(worker: &Supervisor, request: TrainRequest) {
+    worker.send(Command::Train { run: RUN, request: Box::new(request) }).unwrap();
+}
+
+fn finish(worker: &Supervisor) -> FinishReason {
+    match wait(worker, |event| matches!(event, Event::Finished { .. })) {
+        Event::Finished { reason, .. } => reason,
+        _ => unreachable!(),
+    }
+}
+
+/// What must be the same to the last bit: steps and epochs without their times.
+fn numbers(metrics: &Metrics) -> Vec<(u64, Vec<u64>)> {
+    let steps = metrics
+        .steps
+        .iter()
+        .map(|step| (step.step, [step.loss, step.learning_rate, step.grad_norm].map(f64::to_bits).to_vec()));
+    let epochs = metrics.epochs.iter().map(|epoch| {
+        let losses = [epoch.train_loss, epoch.validation_loss.unwrap_or(0.0)];
+        (epoch.step, losses.map(f64::to_bits).to_vec())
+    });
+    steps.chain(epochs).collect()
+}
+
+/// Kills a run after some steps, several times over, resumes it each time, and gives all its numbers.
+fn killed_and_resumed(document: &str, folder: &Path, kills: &[u64], checkpoint_secs: u32) -> Metrics {
+    let mut request = TrainRequest { checkpoint_secs, ..TrainRequest::new(document.to_owned(), folder.to_path_buf()) };
+    for &kill in kills {
+        let worker = start_with(&[]);
+        train(&worker, request.clone());
+        wait(
+            &worker,
+            |event| matches!(event, Event::Steps { steps, .. } if steps.last().is_some_and(|step| step.step >= kill)),
+        );
+        worker.kill();
+        let end = wait(&worker, |event| matches!(event, Event::Exited(_)));
+        let Event::Exited(report) = end else { unreachable!() };
+        assert_eq!(report.signal, Some(9));
+        assert_eq!(RunFolder::open(folder).unwrap().record().unwrap().status_now(), RunStatus::Interrupted);
+        request = TrainRequest { checkpoint_secs, ..TrainRequest::resuming(folder.to_path_buf()) };
+    }
+    let worker = start_with(&[]);
+    train(&worker, request);
+    assert_eq!(finish(&worker), FinishReason::Completed);
+    RunFolder::open(folder).unwrap().metrics().unwrap()
+}
+
+fn uninterrupted(document: &str, folder: &Path) -> Metrics {
+    let worker = start_with(&[]);
+    train(&worker, TrainRequest::new(document.to_owned(), folder.to_path_buf()));
+    assert_eq!(finish(&worker), FinishReason::Completed);
+    RunFolder::open(folder).unwrap().metrics().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_killed_run_goes_on_with_the_very_same_losses() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("pictures");
+    pictures(&data);
+    // 24 training images in batches of 5: 5 steps an epoch, 40 in all, the last of each smaller.
+    let document = small(&data, 8);
+    let whole = uninterrupted(&document, &scratch.path().join("whole"));
+    assert!(whole.steps.iter().map(|step| step.step).eq(1..=40));
+    assert_eq!(whole.epochs.len(), 8);
+    // A checkpoint after every step; one after every epoch only.
+    for (name, kills, secs) in [("often", &[2, 9, 23][..], 0), ("seldom", &[3, 14, 31][..], 3_600)] {
+        let pieces = killed_and_resumed(&document, &scratch.path().join(name), kills, secs);
+        assert_eq!(numbers(&pieces), numbers(&whole), "{name}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_killed_run_with_millions_of_weights_and_clipped_gradients_does_too() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("pictures");
+    pictures(&data);
+    // 24 images in batches of 8: 3 steps an epoch, 9 in all.
+    let document = wide(&data, 3);
+    let whole = uninterrupted(&document, &scratch.path().join("whole"));
+    assert_eq!(whole.steps.len(), 9);
+    let pieces = killed_and_resumed(&document, &scratch.path().join("pieces"), &[2, 5], 0);
+    assert_eq!(numbers(&pieces), numbers(&whole));
+}
+
+#[test]
+fn a_run_pauses_answers_goes_on_and_stops_without_any_display() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path().join("run");
+    // The names of a display that does not exist: opening a window would fail.
+    let worker = start_with(&[("DISPLAY", ":987"), ("WAYLAND_DISPLAY", "none")]);
+    let mut document = striate::presets::find("lenet5").unwrap();
+    document.training.epochs = 1_000;
+    train(&worker, TrainRequest::new(document.to_json(), folder.clone()));
+    wait(&worker, |event| matches!(event, Event::Started { started, .. } if started.classes.len() == 10));
+    let memory = wait(&worker, |event| matches!(event, Event::Memory { .. }));
+    let Event::Memory { memory, .. } = memory else { unreachable!() };
+    // 61,706 parameters, their gradients and Adam's two moments, 4 bytes each: 987,296 bytes at the very least.
+    assert!(memory.peak_bytes.unwrap() > 987_296, "{memory:?}");
+
+    worker.send(Command::Pause).unwrap();
+    let Event::Paused { step, .. } = wait(&worker, |event| matches!(event, Event::Paused { .. })) else {
+        unreachable!()
+    };
+    assert!(step >= 2);
+    let image = ImageRef::Item { split: Split::Test, index: 0 };
+    worker.send(Command::Probe(Box::new(ProbeRequest::new(image.clone(), vec!["conv1".into(), "no".into()])))).unwrap();
+    let Event::Probed(probe) = wait(&worker, |event| matches!(event, Event::Probed(_))) else { unreachable!() };
+    let [conv, unknown] = &probe.layers[..] else { panic!("{probe:?}") };
+    // LeNet-5's first layer: 6 maps of 28 x 28, from 6 filters of 5 x 5.
+    assert_eq!((&conv.shape[..], conv.planes.len(), conv.channels.len()), (&[6, 28, 28][..], 6, 6));
+    assert_eq!((conv.filters.len(), conv.filters[0].width), (6, 5));
+    assert!(unknown.problem.is_some());
+    assert_eq!((probe.step, probe.top.len()), (Some(step), 5));
+    worker.send(Command::Resume).unwrap();
+    wait(&worker, |event| matches!(event, Event::Resumed { .. }));
+    worker.send(Command::SetLearningRate(1e-5)).unwrap();
+    wait(&worker, |event| matches!(event, Event::LearningRate { .. }));
+    worker.send(Command::Checkpoint).unwrap();
+    wait(&worker, |event| matches!(event, Event::Saved { .. }));
+    worker.send(Command::Stop { keep_best: false }).unwrap();
+    assert_eq!(finish(&worker), FinishReason::Stopped);
+
+    let run = RunFolder::open(&folder).unwrap();
+    let metrics = run.metrics().unwrap();
+    let last = metrics.steps.last().unwrap();
+    assert!(metrics.steps.iter().map(|step| step.step).eq(1..=last.step));
+    assert_eq!(run.record().unwrap().status, RunStatus::Finished);
+    assert!(run.last_path().is_file() && run.checkpoint().unwrap().0 == last.step);
+    // The stored run answers like any other.
+    let request = PredictRequest { id: 3, network: NetworkRef::Stored(folder), images: vec![image], top: 3 };
+    worker.send(Command::Predict(Box::new(request))).unwrap();
+    let answer = wait(&worker, |event| matches!(event, Event::Predicted { id: 3, .. }));
+    let Event::Predicted { predictions, .. } = answer else { unreachable!() };
+    assert_eq!(predictions[0].top.len(), 3);
+    let report = worker.shut_down(PATIENCE).unwrap();
+    assert!(report.expected && report.code == Some(0), "{report:?}");
+}
+
+#[test]
+fn the_end_of_input_writes_a_checkpoint_and_early_stopping_keeps_the_best() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("pictures");
+    pictures(&data);
+    let folder = scratch.path().join("run");
+    let worker = start_with(&[]);
+    train(&worker, TrainRequest::new(small(&data, 100_000), folder.clone()));
+    wait(&worker, |event| matches!(event, Event::Epoch { .. }));
+    let report = worker.shut_down(PATIENCE).unwrap();
+    assert!(report.expected, "{report:?}");
+    let run = RunFolder::open(&folder).unwrap();
+    let metrics = run.metrics().unwrap();
+    assert_eq!(run.checkpoint().unwrap().0, metrics.steps.last().unwrap().step);
+    assert_eq!(run.record().unwrap().status, RunStatus::Interrupted);
+
+    // A loss must fall by 100 to count as better: two epochs later it has not.
+    let mut json: serde_json::Value = serde_json::from_str(&small(&data, 50)).unwrap();
+    json["training"]["early_stop"] = serde_json::json!({"patience": 2, "min_delta": 100.0});
+    let folder = scratch.path().join("early");
+    let worker = start_with(&[]);
+    train(&worker, TrainRequest::new(json.to_string(), folder.clone()));
+    assert_eq!(finish(&worker), FinishReason::EarlyStop);
+    let run = RunFolder::open(&folder).unwrap();
+    let epochs = run.metrics().unwrap().epochs;
+    assert_eq!(epochs.len(), 3);
+    let best = epochs.iter().filter(|epoch| epoch.is_best).next_back().unwrap();
+    // The stored best weights give the validation loss that was told for them.
+    let request = EvaluateRequest {
+        run: RUN,
+        network: NetworkRef::Stored(run.best_path()),
+        data: None,
+        split: Split::Validation,
+        worst: 3,
+    };
+    worker.send(Command::Evaluate(Box::new(request))).unwrap();
+    let answer = wait(&worker, |event| matches!(event, Event::Evaluated(_)));
+    let Event::Evaluated(report) = answer else { unreachable!() };
+    assert_eq!(report.loss.to_bits(), best.validation_loss.unwrap().to_bits());
+    // 2 classes of 4 validation images.
+    assert_eq!((report.count, report.confusion.iter().sum::<u64>()), (8, 8));
+}
+
+#[test]
+fn what_cannot_be_trained_is_said_and_survived() {
+    let scratch = tempfile::tempdir().unwrap();
+    let worker = start_with(&[]);
+    let fail = |request: TrainRequest, word: &str| {
+        train(&worker, request);
+        let end = wait(&worker, |event| matches!(event, Event::Failed { .. }));
+        let Event::Failed { run: Some(RUN), message } = end else { panic!("{end:?}") };
+        assert!(message.contains(word), "{message}");
+    };
+    let folder = scratch.path().join("run");
+    fail(TrainRequest::new("{".into(), folder.clone()), "");
+    fail(TrainRequest::new(small(Path::new("/no/pictures"), 1), folder.clone()), "/no/pictures");
+    fail(TrainRequest::resuming(folder.clone()), "run");
+    assert!(!folder.exists(), "a run that never began left a folder");
+    let probe = ProbeRequest::new(ImageRef::File("a.png".into()), Vec::new());
+    worker.send(Command::Probe(Box::new(probe))).unwrap();
+    wait(&worker, |event| matches!(event, Event::Failed { run: None, .. }));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn running_out_of_memory_is_recognised_and_half_the_batch_goes_on() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("pictures");
+    pictures(&data);
+    let folder = scratch.path().join("run");
+    // Weights alone need 17 MB: a limit of 12 MB is reached while the network is built.
+    let worker = start_with(&[("STRIATE_MEMORY_LIMIT", "12000000")]);
+    let request = TrainRequest::new(wide(&data, 1), folder.clone());
+    train(&worker, request.clone());
+    let Event::Exited(report) = wait(&worker, |event| matches!(event, Event::Exited(_))) else { unreachable!() };
+    assert!(report.out_of_memory && report.run == Some(RUN), "{report:?}");
+    // No run was begun: the next attempt is a new one, with batches of 4 and twice as many micro-steps.
+    let again = request.with_half_the_batch();
+    assert_eq!((again.resume, again.halvings), (false, 1));
+    let worker = start_with(&[]);
+    train(&worker, again);
+    assert_eq!(finish(&worker), FinishReason::Completed);
+    let run = RunFolder::open(&folder).unwrap();
+    // 24 images in steps of 2 x 4.
+    let images: Vec<_> = run.metrics().unwrap().steps.iter().map(|step| step.images).collect();
+    assert_eq!((images, run.record().unwrap().halvings), (vec![8, 8, 8], 1));
+}
+
+#[test]
+fn weights_of_an_earlier_run_are_taken_where_they_fit_and_the_rest_is_named() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("pictures");
+    pictures(&data);
+    let first = scratch.path().join("first");
+    uninterrupted(&small(&data, 1), &first);
+    let mut json: serde_json::Value = serde_json::from_str(&small(&data, 1)).unwrap();
+    json["graph"]["nodes"][5]["name"] = "head".into();
+    let worker = start_with(&[]);
+    let request = TrainRequest::new(json.to_string(), scratch.path().join("second"));
+    train(&worker, TrainRequest { start_from: Some(first), ..request });
+    let event = wait(&worker, |event| matches!(event, Event::Started { .. }));
+    let Event::Started { started, .. } = event else { unreachable!() };
+    let weights = started.weights.unwrap();
+    // conv weight and bias, batch norm's four; the dense layer has another name on either side.
+    assert_eq!(weights.matched.len(), 6, "{weights:?}");
+    assert_eq!(weights.missing, ["head.weight", "head.bias"]);
+    assert_eq!(weights.unused, ["fc.bias", "fc.weight"]);
+    assert_eq!(finish(&worker), FinishReason::Completed);
+}
+
+/// Kept out of the way of other tests' folders.
+#[test]
+fn a_run_in_use_is_not_resumed_by_a_second_process() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("pictures");
+    pictures(&data);
+    let folder: PathBuf = scratch.path().join("run");
+    let first = start_with(&[]);
+    train(&first, TrainRequest::new(small(&data, 100_000), folder.clone()));
+    wait(&first, |event| matches!(event, Event::Steps { .. }));
+    let second = start_with(&[]);
+    train(&second, TrainRequest::resuming(folder));
+    let end = wait(&second, |event| matches!(event, Event::Failed { .. }));
+    assert!(matches!(&end, Event::Failed { message, .. } if message.contains("one process")), "{end:?}");
+    first.shut_down(PATIENCE);
+}
