@@ -43,5 +43,8 @@ pub(super) fn open(model: Option<&str>) -> Result<()> {
 /// Always, in a build without one.
 #[cfg(not(feature = "gui"))]
 pub(super) fn screenshots(dir: &Path) -> Result<()> {
-    anyhow::bail!("A picture of the window needs a build with one. This build has none; {} is unchanged.", dir.display())
+    anyhow::bail!(
+        "A picture of the window needs a build with one. This build has none; {} is unchanged.",
+        dir.display()
+    )
 }

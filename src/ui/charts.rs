@@ -44,6 +44,7 @@ impl Charts {
     pub(super) fn options_ui(&mut self, ui: &mut Ui) {
         ui.separator();
         let label = super::kit::weak(ui, "Smoothing");
+        ui.spacing_mut().slider_width = 80.0;
         let slider = egui::Slider::new(&mut self.smoothing, 0.0..=0.99).show_value(false);
         ui.add(slider)
             .labelled_by(label.id)

@@ -9,7 +9,7 @@ use crate::graph::NodeId;
 use crate::layers::Family;
 use crate::plan::NodeCost;
 use crate::text;
-use egui::{Align, Layout, Ui};
+use egui::{Align, Layout, Ui, UiBuilder};
 use std::fmt::Write as _;
 
 /// One row, ready to draw.
@@ -80,23 +80,22 @@ impl Panel for CostPanel {
             });
             ui.add_space(2.0);
         }
-        if is_wide || self.is_memory {
-            let room = ui.available_width();
-            let width = if is_wide { (room - self.table_width() - size::STEP * 3.0).clamp(300.0, 440.0) } else { room };
-            let left = if is_wide { 16 } else { 0 };
-            let margin = egui::Margin { left, right: 0, top: 0, bottom: 0 };
-            egui::Panel::right("memory")
-                .resizable(false)
-                .exact_size(width)
-                .show_separator_line(is_wide)
-                .frame(egui::Frame::new().inner_margin(margin))
-                .show(ui, |ui| {
-                    ui.style_mut().spacing.scroll.floating = true;
-                    egui::ScrollArea::vertical().auto_shrink([false; 2]).show(ui, |ui| self.memory.ui(cx, ui, out));
-                });
-        }
+        let room = ui.available_rect_before_wrap();
+        let memory_width = (room.width() - self.table_width() - size::STEP * 4.0).clamp(300.0, 440.0);
+        let (table, memory) = if is_wide {
+            let (table, memory) = room.split_left_right_at_x(room.right() - memory_width);
+            ui.painter().vline(memory.left(), room.y_range(), ui.visuals().widgets.noninteractive.bg_stroke);
+            (table.with_max_x(table.right() - size::STEP), memory.with_min_x(memory.left() + size::STEP * 2.0))
+        } else {
+            (room, room)
+        };
         if is_wide || !self.is_memory {
-            egui::CentralPanel::no_frame().show(ui, |ui| self.table_ui(cx, ui, out));
+            ui.scope_builder(UiBuilder::new().max_rect(table), |ui| self.table_ui(cx, ui, out));
+        }
+        if is_wide || self.is_memory {
+            ui.scope_builder(UiBuilder::new().max_rect(memory), |ui| {
+                egui::ScrollArea::vertical().auto_shrink([false; 2]).show(ui, |ui| self.memory.ui(cx, ui, out));
+            });
         }
     }
 }
@@ -165,7 +164,9 @@ impl CostPanel {
 
     fn table_ui(&self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         ui.horizontal(|ui| {
-            kit::weak(ui, "One image, unless said otherwise. A MAC is one multiplication with its addition.");
+            if ui.available_width() > 620.0 {
+                kit::weak(ui, "One image, unless said otherwise. A MAC is one multiplication with its addition.");
+            }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 if ui.button("Copy as Markdown").on_hover_text("Put the table on the clipboard as Markdown").clicked() {
                     out.push(UiCommand::Copy(self.markdown()));

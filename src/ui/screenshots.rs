@@ -89,19 +89,6 @@ impl Studio {
             .map(|node| node.id)
             .or(dense);
         self.harness.state_mut().workspace.front_mut().selection = dense.into_iter().collect();
-        self.show("log");
-        self.snap(dir, "zlog")?;
-        self.harness.set_size(egui::vec2(960.0, 600.0));
-        self.steps(6);
-        self.show("cost");
-        self.snap(dir, "znarrow")?;
-        self.show("training");
-        self.snap(dir, "znarrow2")?;
-        self.show("data");
-        self.snap(dir, "znarrow3")?;
-        self.harness.state_mut().is_help_open = true;
-        self.steps(6);
-        self.snap(dir, "zhelp")?;
         self.show("cost");
         self.snap(dir, "diagnostic")
     }
