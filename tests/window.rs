@@ -15,7 +15,7 @@ use striate::ui::runs::{EpochPoint, Plane, ProbeView, RunState, RunView, StepPoi
 use striate::ui::{App, Options, PanelCx, all_panels, theme};
 
 /// Longest wait for the engine; a debug machine under load is slow.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_mins(4);
 
 /// Answers every file dialog with one path.
 struct Always(PathBuf);
@@ -242,7 +242,7 @@ fn full_run() -> RunView {
     let plane = |side: usize| Plane {
         width: side,
         height: side,
-        pixels: (0..side * side).map(|at| u8::try_from(at % 251).unwrap()).collect(),
+        pixels: (0..side * side).map(|at| u8::try_from(at % 251).unwrap_or(0)).collect(),
         min: -1.0,
         max: 1.0,
         mean: 0.0,

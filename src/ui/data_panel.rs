@@ -162,7 +162,12 @@ impl DataPanel {
             ui.horizontal(|ui| {
                 let label = egui::Label::new(RichText::new(name).color(tokens.text)).truncate();
                 ui.add_sized(vec2(72.0, size::THUMB), label).on_hover_text(name);
-                let fits = ((ui.available_width() / (size::THUMB + size::HALF)).max(1.0)) as usize;
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a few tiles; `as` saturates"
+                )]
+                let fits = (ui.available_width() / (size::THUMB + size::HALF)).max(1.0) as usize;
                 ui.spacing_mut().item_spacing.x = size::HALF;
                 let mut tiles = Vec::new();
                 for i in at..at + count.min(fits) {
@@ -208,8 +213,8 @@ fn pixel(thumb: Option<&Thumb>, tile: [usize; 2], x: usize, y: usize) -> Color32
         return Color32::TRANSPARENT;
     }
     let at = ((y - top) * thumb.width + x - left) * 4;
-    match thumb.rgba.get(at..at + 4) {
-        Some(&[r, g, b, a]) => theme::pixel([r, g, b, a]),
+    match thumb.rgba.get(at..at + 4).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok()) {
+        Some(rgba) => theme::pixel(rgba),
         _ => Color32::TRANSPARENT,
     }
 }

@@ -66,6 +66,9 @@ impl Waiting {
     }
 }
 
+/// A dialog that waits for its person.
+type Answering = std::pin::Pin<Box<dyn Future<Output = Option<rfd::FileHandle>> + Send>>;
+
 /// The system's own dialogs.
 #[derive(Debug, Default)]
 pub struct SystemDialogs;
@@ -74,9 +77,8 @@ impl FileDialogs for SystemDialogs {
     fn ask(&mut self, purpose: &Purpose, frame: &eframe::Frame, reply: Reply) {
         let dialog = rfd::AsyncFileDialog::new().set_parent(frame);
         let networks = |dialog: rfd::AsyncFileDialog| dialog.add_filter("Striate network", &["json"]);
-        type Answer = std::pin::Pin<Box<dyn Future<Output = Option<rfd::FileHandle>> + Send>>;
         // The dialog is made here, on the main thread, as some systems demand; its own thread only waits.
-        let answer: Answer = match purpose {
+        let answer: Answering = match purpose {
             Purpose::Open => Box::pin(networks(dialog).set_title("Open network").pick_file()),
             Purpose::Save(_, name) => {
                 Box::pin(networks(dialog).set_title("Save network").set_file_name(name.as_str()).save_file())

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// Size of the window in the pictures.
 const SIZE: [f32; 2] = [1600.0, 1000.0];
 /// Longest wait for the engine.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Writes cost, data, training, feature maps and a diagnostic as PNGs into a folder, each dark and light.
 ///
@@ -56,7 +56,7 @@ impl Studio {
 
         let mut training = self.harness.state().document().training.clone();
         training.epochs = 5;
-        self.edit(Edit::SetTraining(Box::new(training)))?;
+        self.edit(&Edit::SetTraining(Box::new(training)))?;
         self.harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::Enter);
         self.wait("training", |app| {
             app.run().is_some_and(|run| run.epochs.len() >= 3 || matches!(run.state, RunState::Finished(_)))
@@ -77,7 +77,7 @@ impl Studio {
         let graph = &self.harness.state().document().graph;
         let flatten = graph.nodes.iter().find(|node| node.content.kind_id() == "flatten").map(|node| node.id);
         let dense = self.node_of(Family::Dense);
-        self.edit(Edit::Remove { nodes: vec![flatten.context("LeNet-5 has a Flatten")?] })?;
+        self.edit(&Edit::Remove { nodes: vec![flatten.context("LeNet-5 has a Flatten")?] })?;
         let dense = self
             .harness
             .state()
@@ -102,9 +102,9 @@ impl Studio {
             .map(|node| node.id)
     }
 
-    fn edit(&mut self, edit: Edit) -> Result<()> {
+    fn edit(&mut self, edit: &Edit) -> Result<()> {
         let front = self.harness.state_mut().workspace.front_mut();
-        front.edit(&edit, Some(Vec::new()), None).map_err(|refused| anyhow::anyhow!(refused))
+        front.edit(edit, Some(Vec::new()), None).map_err(|refused| anyhow::anyhow!(refused))
     }
 
     fn show(&mut self, panel: &str) {

@@ -106,7 +106,7 @@ impl App {
             self.message = None;
             return;
         }
-        ctx.request_repaint_after(STAY - age);
+        ctx.request_repaint_after(STAY.saturating_sub(age));
         let offset = egui::vec2(0.0, -(size::STATUS + size::STEP * 2.0));
         egui::Area::new(egui::Id::unique("message"))
             .anchor(egui::Align2::CENTER_BOTTOM, offset)

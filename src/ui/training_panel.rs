@@ -92,12 +92,12 @@ fn progress_ui(cx: &PanelCx<'_>, run: &RunView, ui: &mut Ui) {
             ui.spacing_mut().item_spacing.y = 3.0;
             let (words, color) = state_words(run, tokens);
             ui.label(RichText::new(words).color(color));
-            if run.revision != cx.revision {
-                ui.label(RichText::new("Network changed since").small().color(tokens.warning))
-                    .on_hover_text("The curves belong to the network as it was when this run started");
-            } else {
+            if run.revision == cx.revision {
                 ui.label(RichText::new(&run.name).small().color(tokens.text_weak))
                     .on_hover_text(run.folder.display().to_string());
+            } else {
+                ui.label(RichText::new("Network changed since").small().color(tokens.warning))
+                    .on_hover_text("The curves belong to the network as it was when this run started");
             }
         });
         ui.vertical(|ui| {
