@@ -58,7 +58,7 @@ fn a_network_is_trained_resumed_measured_and_asked() {
         assert!(row["class"].as_u64().unwrap() < 10 && row["top"].as_array().unwrap().len() == 5, "{row}");
     }
 
-    let probe = ["probe", run, "one.png", "--layer", "conv1", "--out", "maps.png"];
+    let probe = ["probe", run, "one.png", "--layer", "c1", "--out", "maps.png"];
     let output = striate(at, &[&probe[..], &cpu].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
     // 6 maps in 3 x 2 cells of 28 + 2 pixels.

@@ -210,7 +210,7 @@ fn a_run_pauses_answers_goes_on_and_stops_without_any_display() {
     };
     assert!(step >= 2);
     let image = ImageRef::Item { split: Split::Test, index: 0 };
-    worker.send(Command::Probe(Box::new(ProbeRequest::new(image.clone(), vec!["conv1".into(), "no".into()])))).unwrap();
+    worker.send(Command::Probe(Box::new(ProbeRequest::new(image.clone(), vec!["c1".into(), "no".into()])))).unwrap();
     let Event::Probed(probe) = wait(&worker, |event| matches!(event, Event::Probed(_))) else { unreachable!() };
     let [conv, unknown] = &probe.layers[..] else { panic!("{probe:?}") };
     // LeNet-5's first layer: 6 maps of 28 x 28, from 6 filters of 5 x 5.

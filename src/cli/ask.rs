@@ -62,7 +62,7 @@ pub(super) struct PredictArgs {
 
 /// What `striate probe` takes.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "Example:\n  striate probe runs/lenet-5-1 seven.png --layer conv1 --out maps.png")]
+#[command(after_help = "Example:\n  striate probe runs/lenet-5-1 seven.png --layer c1 --out maps.png")]
 pub(super) struct ProbeArgs {
     /// A run folder, or a weight file of Striate's.
     run: PathBuf,

@@ -417,7 +417,8 @@ fn log_level(line: &str) -> (LogLevel, String) {
             return (level, rest.trim_start().to_owned());
         }
     }
-    (LogLevel::Warn, line.to_owned())
+    // Drivers and libraries print what they like; if it mattered, it is among the last words of a crash.
+    (LogLevel::Info, line.to_owned())
 }
 
 /// How and why, in words.
