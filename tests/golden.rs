@@ -156,7 +156,9 @@ fn a_cast_to_sixteen_bits_rounds_the_value_and_passes_the_gradient() {
 fn dropout_zeroes_its_share_and_keeps_the_expectation() {
     // 10,000 ones at rate 0.25: kept ones are 1/0.75; zeroes 2500 ± 43, five sigma allowed.
     let input = HostTensor::new(vec![1, 10_000], vec![1.0; 10_000]);
-    let run = run_op(&Op::Dropout { rate: 0.25 }, &[input.clone()], &[], true, Some(&input), &Device::flex()).unwrap();
+    let run =
+        run_op(&Op::Dropout { rate: 0.25 }, std::slice::from_ref(&input), &[], true, Some(&input), &Device::flex())
+            .unwrap();
     let zeroes = run.output.data.iter().filter(|&&v| v == 0.0).count();
     assert!((2284..2717).contains(&zeroes), "{zeroes}");
     assert!(run.output.data.iter().all(|&v| v == 0.0 || (v - 4.0 / 3.0).abs() < 1e-6));

@@ -276,8 +276,9 @@ mod tests {
         for class in ["ant", "bee"] {
             fs::create_dir(dir.path().join(class)).unwrap();
             for i in 0..10_u8 {
-                let picture =
-                    image::RgbImage::from_fn(20 + u32::from(i), 15, |x, y| image::Rgb([(x * y % 256) as u8, i, 0]));
+                let picture = image::RgbImage::from_fn(20 + u32::from(i), 15, |x, y| {
+                    image::Rgb([u8::try_from(x * y % 256).unwrap(), i, 0])
+                });
                 picture.save(dir.path().join(class).join(format!("{i}.png"))).unwrap();
             }
         }
@@ -323,9 +324,9 @@ mod tests {
 
     #[test]
     fn a_dataset_is_shared_between_threads() {
-        fn needs<T: Clone + Send + Sync + 'static>() {}
-        needs::<Dataset>();
-        fn sends<T: Send + 'static>() {}
-        sends::<super::Batches>();
+        fn shared<T: Clone + Send + Sync + 'static>() {}
+        fn sent<T: Send + 'static>() {}
+        shared::<Dataset>();
+        sent::<super::Batches>();
     }
 }

@@ -202,12 +202,12 @@ mod tests {
     }
 
     fn images(count: u32) -> Vec<u8> {
-        let body: Vec<u8> = (0..count * 6).map(|i| (i % 256) as u8).collect();
+        let body: Vec<u8> = (0..count * 6).map(|i| u8::try_from(i % 256).unwrap()).collect();
         idx(IMAGE_MAGIC, &[count, 2, 3], &body)
     }
 
     fn labels(count: u32) -> Vec<u8> {
-        let body: Vec<u8> = (0..count).map(|i| (i % 10) as u8).collect();
+        let body: Vec<u8> = (0..count).map(|i| u8::try_from(i % 10).unwrap()).collect();
         idx(LABEL_MAGIC, &[count], &body)
     }
 

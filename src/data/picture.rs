@@ -232,7 +232,9 @@ mod tests {
     #[test]
     fn a_truncated_picture_is_an_error_not_a_gray_area() {
         let mut bytes = Vec::new();
-        let picture = image::RgbImage::from_fn(64, 64, |x, y| image::Rgb([(x * y % 251) as u8, x as u8, y as u8]));
+        let picture = image::RgbImage::from_fn(64, 64, |x, y| {
+            image::Rgb([x * y % 251, x, y].map(|value| u8::try_from(value).unwrap()))
+        });
         picture.write_to(&mut std::io::Cursor::new(&mut bytes), image::ImageFormat::Png).unwrap();
         assert!(check("half.png", &bytes[..bytes.len() / 2]).contains("half.png"));
     }

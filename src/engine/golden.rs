@@ -43,7 +43,7 @@ struct Numbers {
 }
 
 fn cases<T: serde::de::DeserializeOwned>(text: &str) -> Vec<T> {
-    let file: File<T> = serde_json::from_str(text).unwrap();
+    let file: File<T> = serde_json::from_str(text).expect("the file must fit its cases");
     assert!(file.cases.len() > 10, "the file must hold its cases");
     file.cases
 }

@@ -127,8 +127,8 @@ impl Judge {
     fn rows(&self, value: Val) -> Tensor<2> {
         match (self.head.target, value) {
             (Target::Map, Val::T4(x)) => {
-                let [n, c, h, w] = x.dims();
-                x.permute([0, 2, 3, 1]).reshape([n * h * w, c])
+                let [n, channels, h, w] = x.dims();
+                x.permute([0, 2, 3, 1]).reshape([n * h * w, channels])
             }
             (_, value) => value.flat(),
         }

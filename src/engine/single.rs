@@ -101,17 +101,13 @@ pub fn run_op(
 
 fn value(tensor: &HostTensor, tracks: bool, device: &Device) -> Val {
     let data = tensor.data.clone();
-    match tensor.shape[..] {
-        [n, c, h, w] => {
-            let x = upload(data, [n, c, h, w], device);
-            Val::T4(if tracks { x.autodiff().require_grad() } else { x })
-        }
-        _ => {
-            let n = tensor.shape.first().copied().unwrap_or(1).max(1);
-            let x = upload(data, [n, tensor.data.len() / n], device);
-            Val::T2(if tracks { x.autodiff().require_grad() } else { x })
-        }
+    if let [n, channels, h, w] = tensor.shape[..] {
+        let x = upload(data, [n, channels, h, w], device);
+        return Val::T4(if tracks { x.autodiff().require_grad() } else { x });
     }
+    let n = tensor.shape.first().copied().unwrap_or(1).max(1);
+    let x = upload(data, [n, tensor.data.len() / n], device);
+    Val::T2(if tracks { x.autodiff().require_grad() } else { x })
 }
 
 fn read(value: Val) -> Result<HostTensor, EngineError> {

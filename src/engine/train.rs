@@ -288,7 +288,7 @@ impl Trainer {
             .zip(specs.iter().zip(&mut self.moments))
             .map(|((param, gradient), (of, moments))| {
                 let Some(gradient) = gradient else { return param };
-                let gradient = if factor == 1.0 { gradient } else { gradient.mul_scalar(factor) };
+                let gradient = if factor < 1.0 { gradient.mul_scalar(factor) } else { gradient };
                 update.apply(param, gradient, moments, if of.decays { spec.weight_decay } else { 0.0 })
             })
             .collect();

@@ -51,17 +51,19 @@ impl Layout {
 }
 
 /// Size of a card, in drawing units.
-pub const CARD: [f32; 2] = [232.0, 76.0];
+pub const CARD: [f32; 2] = [224.0, 78.0];
 /// Between cards of a row.
-const GAP_X: f32 = 36.0;
+const GAP_X: f32 = 32.0;
 /// Between rows.
-const GAP_Y: f32 = 40.0;
+const GAP_Y: f32 = 32.0;
 /// Between neighbouring wires that enter a card.
 const PORT_GAP: f32 = 26.0;
 /// Between the network and the strip of loose parts.
 const STRIP_GAP: f32 = 96.0;
 /// Lanes past which the longest links run outside around everything, so that dense graphs stay quick.
 const MAX_LANES: usize = 6_000;
+/// Places side by side for links that run outside.
+const OUTSIDE: usize = 64;
 
 /// Draws a graph: each card below all that feed it, branches side by side in stored order, loose parts in a strip beside.
 pub fn layout(graph: &Graph) -> Layout {
@@ -193,12 +195,15 @@ impl Wiring {
         }
         long.sort_by_key(|&link| (span(link), link));
         let mut lanes: HashMap<usize, Vec<usize>> = HashMap::new();
-        let (mut used, mut outside) = (0, Vec::new());
+        let mut used = 0;
+        // By link: which place outside.
+        let mut outside: HashMap<usize, usize> = HashMap::new();
         for link in long {
             let Some((from, to)) = self.ends[link] else { continue };
             used += span(link) - 1;
             if used > MAX_LANES {
-                outside.push(link);
+                let place = outside.len() % OUTSIDE;
+                outside.insert(link, place);
                 continue;
             }
             // The only way out of a layer is a branch of its own; other long links are skips and give way to the cards.
@@ -228,7 +233,7 @@ impl Wiring {
         // Wires enter a card in the order in which they come, so that they do not cross before it.
         let arrives = |link: usize, from: usize| match lanes.get(&link).and_then(|cells| cells.last()) {
             Some(&cell) => corner[0] + x[cell],
-            None if outside.contains(&link) => f32::INFINITY,
+            None if outside.contains_key(&link) => f32::INFINITY,
             None => centre(from),
         };
         for &node in nodes {
@@ -236,7 +241,10 @@ impl Wiring {
                 self.into[node].iter().filter_map(|&link| Some((arrives(link, self.ends[link]?.0), link))).collect();
             entering.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             let gap = PORT_GAP.min((CARD[0] - 2.0 * PORT_GAP) / entering.len().max(1) as f32);
-            let middle = (entering.len().max(1) - 1) as f32 / 2.0;
+            // A wire from straight above stays straight; the others enter beside it.
+            let straight = entering.iter().position(|(from, _)| (from - centre(node)).abs() < 1.0);
+            let middle = straight.map_or((entering.len().max(1) - 1) as f32 / 2.0, |place| place as f32);
+            let reach = CARD[0] / 2.0 - PORT_GAP / 2.0;
             for (place, &(_, link)) in entering.iter().enumerate() {
                 let Some((from, to)) = self.ends[link] else { continue };
                 let mut points = vec![[centre(from), top(self.depth[from]) + CARD[1]]];
@@ -245,18 +253,19 @@ impl Wiring {
                     let at = corner[0] + x[cell];
                     points.extend([[at, row], [at, row + CARD[1]]]);
                 }
-                if let Some(lane) = outside.iter().position(|other| *other == link) {
-                    let at = corner[0] + width + GAP_X + (lane % 64) as f32 * 4.0;
+                if let Some(&lane) = outside.get(&link) {
+                    let at = corner[0] + width + GAP_X + lane as f32 * 4.0;
                     points.extend([[at, top(self.depth[from] + 1)], [at, top(self.depth[to]) - GAP_Y]]);
                 }
-                points.push([centre(node) + (place as f32 - middle) * gap, top(self.depth[to])]);
+                let beside = ((place as f32 - middle) * gap).clamp(-reach, reach);
+                points.push([centre(node) + beside, top(self.depth[to])]);
                 if let Some(route) = routes.get_mut(link) {
                     *route = Some(points);
                 }
             }
         }
         if !outside.is_empty() {
-            width += GAP_X + 64.0 * 4.0;
+            width += GAP_X + OUTSIDE as f32 * 4.0;
         }
         [width, height]
     }

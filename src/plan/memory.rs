@@ -4,7 +4,7 @@
 //! needs while it works, and when each is dropped. Engine tests compare it with real allocations.
 
 use super::cost::{CostSettings, Totals};
-use crate::op::{Op, Program, ValueId};
+use crate::op::{Activation, Op, Program, ValueId};
 use serde::{Deserialize, Serialize};
 
 /// What runs the program; each holds other copies.
@@ -144,6 +144,8 @@ struct Held {
     forward: u64,
     /// Scratch per image while backward runs.
     backward: u64,
+    /// Whether the gradient it gets becomes the gradient it gives, in the same memory.
+    in_place: bool,
 }
 
 struct Replay<'a> {
@@ -183,38 +185,49 @@ impl<'a> Replay<'a> {
         let read: u64 = node.inputs.iter().map(|&id| self.bytes(id)).fold(0, u64::saturating_add);
         let made: u64 = node.outputs.iter().map(|&id| self.bytes(id)).fold(0, u64::saturating_add);
         match &node.op {
-            Op::Conv2d { pads, .. } => {
+            Op::Conv2d { kernel, stride, groups, pads, filters, .. } => {
+                let channels = self.program.input_shapes(node).first().map_or(1, |shape| shape.channels());
                 let padded = if pads.is_symmetric() { 0 } else { read };
+                let pointwise = *kernel == [1, 1] && *stride == [1, 1] && pads.is_zero();
+                let few = channels <= 4 && *filters <= 16;
+                let direct = pointwise || (*groups == channels && channels == *filters) || (*groups == 1 && few);
+                // The gradient of the weights is a convolution of the input with the output's gradient as kernel: both are
+                // copied twice (channels first, then NHWC), and each of two threads unrolls one patch per kernel position.
+                let taps = kernel[0].saturating_mul(kernel[1]);
+                let unrolled = (made / filters.max(&1)).saturating_mul(taps.min(512)).saturating_mul(channels.min(2));
                 Held {
                     inputs: true,
                     extra: padded,
-                    forward: read.saturating_add(made),
-                    backward: read.saturating_add(made),
+                    forward: if direct { 0 } else { read },
+                    backward: read.saturating_add(made).saturating_mul(2).saturating_add(unrolled),
                     ..Held::default()
                 }
             }
             Op::ConvTranspose2d { .. } => Held {
                 inputs: true,
-                forward: read.saturating_add(made),
-                backward: read.saturating_add(made),
+                forward: read,
+                backward: read.saturating_add(made).saturating_mul(2),
                 ..Held::default()
             },
+            // The index of each maximum is an eight-byte number.
             Op::MaxPool { .. } => Held { inputs: true, extra: made.saturating_mul(2), ..Held::default() },
-            Op::AvgPool { .. } | Op::Dense { .. } | Op::PRelu | Op::Activation(_) | Op::Multiply => {
+            Op::AvgPool { .. } | Op::Dense { .. } | Op::PRelu | Op::Multiply => {
                 Held { inputs: true, ..Held::default() }
             }
-            Op::BatchNorm { .. } | Op::LayerNorm { .. } | Op::GroupNorm { .. } => {
-                Held { inputs: true, extra: read.saturating_mul(2), backward: read, ..Held::default() }
+            // The backward step computes the function again.
+            Op::Activation(activation) => {
+                let again = if *activation == Activation::Relu { 0 } else { made };
+                Held { inputs: true, backward: again, in_place: true, ..Held::default() }
             }
-            Op::Lrn { .. } => Held { inputs: true, extra: read.saturating_mul(3), backward: read, ..Held::default() },
-            Op::Dropout { .. } => Held { extra: made.saturating_mul(1), ..Held::default() },
-            Op::GlobalAvgPool
-            | Op::Flatten
-            | Op::ZeroPad { .. }
-            | Op::Upsample { .. }
-            | Op::Add
-            | Op::Concat
-            | Op::Cast { .. } => Held::default(),
+            Op::BatchNorm { .. } => Held { inputs: true, backward: read.saturating_mul(2), ..Held::default() },
+            Op::LayerNorm { .. } | Op::GroupNorm { .. } => Held { inputs: true, backward: read, ..Held::default() },
+            // The sum over the neighbours.
+            Op::Lrn { .. } => Held { inputs: true, extra: read, backward: read, ..Held::default() },
+            // The mask.
+            Op::Dropout { .. } => Held { extra: made, in_place: true, ..Held::default() },
+            Op::Flatten | Op::Add => Held { in_place: true, ..Held::default() },
+            Op::Upsample { .. } => Held { backward: read, ..Held::default() },
+            Op::GlobalAvgPool | Op::ZeroPad { .. } | Op::Concat | Op::Cast { .. } => Held::default(),
         }
     }
 
@@ -312,12 +325,10 @@ impl<'a> Replay<'a> {
                 .map(|spec| spec.elements().saturating_mul(4))
                 .fold(0, u64::saturating_add);
             gradients = gradients.saturating_add(own);
-            let flowing: u64 = op
-                .outputs
-                .iter()
-                .chain(op.inputs.iter().filter(|id| !is_input(id.index())))
-                .map(|&id| self.bytes(id))
-                .fold(0, u64::saturating_add);
+            let got: u64 = op.outputs.iter().map(|&id| self.bytes(id)).fold(0, u64::saturating_add);
+            let tracked = op.inputs.iter().filter(|id| !is_input(id.index()));
+            let given: u64 = tracked.map(|&id| self.bytes(id)).fold(0, u64::saturating_add);
+            let flowing = if held.in_place { got.max(given) } else { got.saturating_add(given) };
             consider(Breakdown {
                 gradients,
                 activations: held_bytes.saturating_add(extras).saturating_mul(batch),

@@ -3,9 +3,75 @@
 //! Panels read a [`PanelCx`] and answer with [`UiCommand`]s; [`app::App`] alone changes documents. To add a panel: write its
 //! file with a [`Panel`], and add one line to [`all_panels`].
 
+pub mod app;
+mod apply;
+mod atlas;
+pub mod canvas;
+mod charts;
+pub mod command;
+pub mod cost_panel;
+pub mod data_panel;
 pub mod data_view;
+pub mod dialogs;
+pub mod dock;
+pub mod fields;
+pub mod icons;
+pub mod inspector;
+mod kit;
+mod loader;
+pub mod log_panel;
+pub mod maps_panel;
+mod memory_view;
+mod menu;
+pub mod palette;
 pub mod panel;
 pub mod runs;
+mod screenshots;
+mod session;
+mod session_events;
+mod settings;
+mod status;
 pub mod theme;
+pub mod training_panel;
+pub mod workspace;
 
+pub use app::{App, Options};
 pub use panel::{Panel, PanelCx, UiCommand};
+pub use screenshots::screenshots;
+
+use anyhow::Context as _;
+use std::path::PathBuf;
+
+/// Panels of the movable part, the canvas first, then the tabs below it in their order.
+pub fn all_panels() -> Vec<Box<dyn Panel>> {
+    vec![
+        Box::new(canvas::CanvasPanel::default()),
+        Box::new(cost_panel::CostPanel::default()),
+        Box::new(training_panel::TrainingPanel::default()),
+        Box::new(data_panel::DataPanel::default()),
+        Box::new(maps_panel::MapsPanel::default()),
+        Box::new(log_panel::LogPanel),
+    ]
+}
+
+/// Name under which systems know the program: the folder of its settings, and the desktop entry.
+pub const APP_ID: &str = "io.github.striate.Striate";
+
+/// Opens the window, with a document if one is named.
+///
+/// # Errors
+/// No window can be opened: there is no display, or no graphics driver.
+pub fn run(document: Option<PathBuf>) -> anyhow::Result<()> {
+    let viewport = egui::ViewportBuilder::default()
+        .with_app_id(APP_ID)
+        .with_title("Striate")
+        .with_inner_size([1440.0, 900.0])
+        .with_min_inner_size([960.0, 600.0]);
+    let native = eframe::NativeOptions { viewport, ..eframe::NativeOptions::default() };
+    let options = Options { document, is_persistent: true, ..Options::default() };
+    eframe::run_native(APP_ID, native, Box::new(|cc| Ok(Box::new(App::new(cc, options)))))
+        .map_err(|error| anyhow::anyhow!("{error}"))
+        .context(
+            "The window needs a display and a graphics driver (Vulkan, Metal, DirectX or OpenGL). Try WGPU_BACKEND=gl",
+        )
+}

@@ -321,22 +321,47 @@ pub const PREFERENCES: [(ThemePreference, &str); 3] =
 
 /// Dark blue over violet and orange to light yellow: 256 steps of the "inferno" kind, readable without colour vision.
 pub fn heat(value: u8) -> Color32 {
-    const STOPS: [(f32, [f32; 3]); 6] = [
-        (0.0, [4.0, 5.0, 20.0]),
-        (0.2, [50.0, 16.0, 94.0]),
-        (0.45, [140.0, 41.0, 99.0]),
-        (0.7, [225.0, 93.0, 47.0]),
-        (0.88, [250.0, 175.0, 40.0]),
-        (1.0, [252.0, 255.0, 180.0]),
-    ];
+    ramp(
+        value,
+        &[
+            (0.0, [4.0, 5.0, 20.0]),
+            (0.2, [50.0, 16.0, 94.0]),
+            (0.45, [140.0, 41.0, 99.0]),
+            (0.7, [225.0, 93.0, 47.0]),
+            (0.88, [250.0, 175.0, 40.0]),
+            (1.0, [252.0, 255.0, 180.0]),
+        ],
+    )
+}
+
+/// Blue below the middle, nearly white at it, red above: for signed values, readable without colour vision.
+pub fn diverging(value: u8) -> Color32 {
+    ramp(
+        value,
+        &[
+            (0.0, [20.0, 60.0, 130.0]),
+            (0.25, [85.0, 150.0, 205.0]),
+            (0.5, [245.0, 245.0, 245.0]),
+            (0.75, [235.0, 140.0, 95.0]),
+            (1.0, [150.0, 20.0, 35.0]),
+        ],
+    )
+}
+
+fn ramp(value: u8, stops: &[(f32, [f32; 3])]) -> Color32 {
     let at = f32::from(value) / 255.0;
-    let upper = STOPS.iter().position(|(stop, _)| *stop >= at).unwrap_or(STOPS.len() - 1).max(1);
-    let ((from, low), (to, high)) = (STOPS[upper - 1], STOPS[upper]);
+    let upper = stops.iter().position(|(stop, _)| *stop >= at).unwrap_or(stops.len() - 1).max(1);
+    let ((from, low), (to, high)) = (stops[upper - 1], stops[upper]);
     let t = (at - from) / (to - from);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between two bytes")]
     let [r, g, b] = [0, 1, 2].map(|i| (low[i] + (high[i] - low[i]) * t).round() as u8);
     let rgb = (u32::from(r) << 16) | (u32::from(g) << 8) | u32::from(b);
     hex(rgb)
+}
+
+/// Colour of a picture's pixel: red, green, blue, opacity.
+pub fn pixel([r, g, b, a]: [u8; 4]) -> Color32 {
+    Color32::from_rgba_unmultiplied(r, g, b, a)
 }
 
 /// Gray of a byte.

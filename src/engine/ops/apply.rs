@@ -34,8 +34,8 @@ impl Pass<'_> {
             Op::MaxPool { .. } | Op::AvgPool { .. } => Val::T4(window::pool(&node.op, map(x, node)?)),
             Op::GlobalAvgPool => {
                 let x = map(x, node)?;
-                let [n, c, h, w] = x.dims();
-                Val::T2(x.reshape([n, c, h * w]).mean_dim(2).reshape([n, c]))
+                let [n, channels, h, w] = x.dims();
+                Val::T2(x.reshape([n, channels, h * w]).mean_dim(2).reshape([n, channels]))
             }
             Op::BatchNorm { eps, momentum } if live => {
                 let (weight, bias) = both()?;

@@ -71,8 +71,8 @@ impl Val {
         match self {
             Self::T2(x) => x,
             Self::T4(x) => {
-                let [n, c, h, w] = x.dims();
-                x.reshape([n, c * h * w])
+                let [n, channels, h, w] = x.dims();
+                x.reshape([n, channels * h * w])
             }
         }
     }

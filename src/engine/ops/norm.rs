@@ -14,7 +14,7 @@ pub(super) fn batch_norm_live<const D: usize>(
     bias: Tensor<1>,
     eps: f64,
 ) -> (Tensor<D>, [Tensor<1>; 2]) {
-    let [_, channels] = [x.dims()[0], x.dims()[1]];
+    let channels = x.dims()[1];
     let samples = (x.shape().num_elements() / channels.max(1)) as f64;
     let result = module::batch_norm_train(x, weight, bias, eps);
     let unbiased = if samples > 1.0 { samples / (samples - 1.0) } else { 1.0 };
@@ -62,8 +62,8 @@ pub(super) fn group_norm<const D: usize>(
 /// Krizhevsky et al. 2012, section 3.3 (alpha multiplies the plain sum; PyTorch divides it by the window). An even window
 /// reaches one channel further down, as PyTorch's.
 pub(super) fn local_response_norm(x: Tensor<4>, window: usize, [alpha, beta, k]: [f64; 3]) -> Tensor<4> {
-    let [n, c, h, w] = x.dims();
-    let squares: Tensor<4> = x.clone().square().reshape([n, 1, c, h * w]);
+    let [n, channels, height, width] = x.dims();
+    let squares: Tensor<4> = x.clone().square().reshape([n, 1, channels, height * width]);
     let mean = module::avg_pool2d(
         squares,
         AvgPoolOptions::new([window, 1])
@@ -71,7 +71,7 @@ pub(super) fn local_response_norm(x: Tensor<4>, window: usize, [alpha, beta, k]:
             .with_padding_pairs([(window / 2, (window - 1) / 2), (0, 0)])
             .with_count_include_pad(true),
     );
-    let base = mean.mul_scalar(alpha * window as f64).add_scalar(k).reshape([n, c, h, w]);
+    let base = mean.mul_scalar(alpha * window as f64).add_scalar(k).reshape([n, channels, height, width]);
     x * base.powf_scalar(-beta)
 }
 

@@ -9,9 +9,12 @@ pub(super) fn activation<const D: usize>(kind: Activation, x: Tensor<D>) -> Tens
         Activation::Relu => act::relu(x),
         Activation::Relu6 => act::relu(x).clamp_max(6.0),
         Activation::LeakyRelu { slope } => act::leaky_relu(x, slope),
-        Activation::Elu { alpha } => elu(x, alpha, 1.0),
+        Activation::Elu { alpha } => act::relu(x.clone()) + below_zero(x, alpha),
         // The constants of Klambauer et al. 2017, as in PyTorch.
-        Activation::Selu => elu(x, 1.673_263_242_354_377_2, 1.050_700_987_355_480_5),
+        Activation::Selu => {
+            let (alpha, scale) = (1.673_263_242_354_377_2, 1.050_700_987_355_480_5);
+            act::relu(x.clone()).mul_scalar(scale) + below_zero(x, alpha * scale)
+        }
         // Written out because burn's own backward pass uses the tanh approximation with six digits.
         Activation::Gelu => {
             let twice_phi = x.clone().mul_scalar(std::f64::consts::FRAC_1_SQRT_2).erf().add_scalar(1.0);
@@ -29,11 +32,9 @@ pub(super) fn activation<const D: usize>(kind: Activation, x: Tensor<D>) -> Tens
     }
 }
 
-/// scale·x, or scale·α(eˣ − 1) below zero; the exponent never sees a positive number, whose eˣ could overflow.
-fn elu<const D: usize>(x: Tensor<D>, alpha: f64, scale: f64) -> Tensor<D> {
-    let below = x.clone().clamp_max(0.0).exp().sub_scalar(1.0).mul_scalar(alpha * scale);
-    let above = act::relu(x);
-    (if scale == 1.0 { above } else { above.mul_scalar(scale) }) + below
+/// α(eˣ − 1) below zero, zero above; the exponent never sees a positive number, whose eˣ could overflow.
+fn below_zero<const D: usize>(x: Tensor<D>, alpha: f64) -> Tensor<D> {
+    x.clamp_max(0.0).exp().sub_scalar(1.0).mul_scalar(alpha)
 }
 
 /// relu6(x + 3)/6.

@@ -7,7 +7,7 @@ use burn::tensor::{Device, FloatDType, Tensor, module};
 
 /// Each pixel repeated, or linear between pixel centres.
 pub(super) fn upsample(x: Tensor<4>, scale: [u64; 2], mode: UpsampleMode, device: &Device) -> Tensor<4> {
-    let [n, c, h, w] = x.dims();
+    let [n, channels, h, w] = x.dims();
     let out = [h * size(scale[0]), w * size(scale[1])];
     match mode {
         UpsampleMode::Nearest => {
@@ -19,9 +19,9 @@ pub(super) fn upsample(x: Tensor<4>, scale: [u64; 2], mode: UpsampleMode, device
             let to: FloatDType = x.dtype().into();
             let matrix = |from, to_size| upload(linear_matrix(from, to_size), [to_size, from], device).cast(to);
             let (rows, columns): (Tensor<2>, Tensor<2>) = (matrix(h, out[0]), matrix(w, out[1]));
-            let wide: Tensor<2> = x.reshape([n * c * h, w]).matmul(columns.transpose());
-            let tall: Tensor<3> = rows.unsqueeze::<3>().matmul(wide.reshape([n * c, h, out[1]]));
-            tall.reshape([n, c, out[0], out[1]])
+            let wide: Tensor<2> = x.reshape([n * channels * h, w]).matmul(columns.transpose());
+            let tall: Tensor<3> = rows.unsqueeze::<3>().matmul(wide.reshape([n * channels, h, out[1]]));
+            tall.reshape([n, channels, out[0], out[1]])
         }
     }
 }

@@ -1,0 +1,371 @@
+//! The window as a whole: it owns documents, engine and panels, draws the frame, and alone changes documents.
+
+use super::command;
+use super::dialogs::{self, Answer, Closing, FileDialogs, SystemDialogs, Waiting};
+use super::dock::{self, Dock, Pane};
+use super::loader::Loader;
+use super::session::Session;
+use super::status::Message;
+use super::theme::{self, Tokens, size};
+use super::workspace::Workspace;
+use super::{Panel, PanelCx, UiCommand, all_panels};
+use egui::{ThemePreference, Ui, ViewportCommand};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Key of the stored preferences.
+const PREFS: &str = "prefs.v1";
+/// Recent files that are remembered.
+pub(super) const RECENT: usize = 12;
+
+/// How the window is started.
+#[derive(Default)]
+pub struct Options {
+    /// Open this file.
+    pub document: Option<PathBuf>,
+    /// The program that is started as `… worker`; this program itself if none.
+    pub worker_exe: Option<PathBuf>,
+    /// Where runs are kept; the user's data folder if none.
+    pub storage: Option<PathBuf>,
+    /// Whether layout and preferences are read and written.
+    pub is_persistent: bool,
+    /// Who asks for files; the system's dialogs if none.
+    pub dialogs: Option<Box<dyn FileDialogs>>,
+    /// Colours, over what is stored.
+    pub theme: Option<ThemePreference>,
+}
+
+/// What a person chose about the window.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Prefs {
+    /// Colours.
+    pub theme: ThemePreference,
+    /// Id of the device.
+    pub device: String,
+    /// Files opened and saved last, newest first.
+    pub recent: Vec<PathBuf>,
+    /// The palette is open.
+    pub show_palette: bool,
+    /// The inspector is open.
+    pub show_inspector: bool,
+}
+
+impl Default for Prefs {
+    fn default() -> Self {
+        let theme = ThemePreference::System;
+        Self { theme, device: "cpu".into(), recent: Vec::new(), show_palette: true, show_inspector: true }
+    }
+}
+
+/// The window.
+pub struct App {
+    pub(super) workspace: Workspace,
+    pub(super) session: Session,
+    pub(super) loader: Loader,
+    pub(super) panels: Vec<Box<dyn Panel>>,
+    palette: Box<dyn Panel>,
+    inspector: Box<dyn Panel>,
+    dock: egui_tiles::Tree<Pane>,
+    pub(super) prefs: Prefs,
+    pub(super) dialogs: Box<dyn FileDialogs>,
+    pub(super) waiting: Waiting,
+    pub(super) failure: Option<(String, String)>,
+    pub(super) closing: Option<Closing>,
+    pub(super) message: Option<Message>,
+    pub(super) is_help_open: bool,
+    is_persistent: bool,
+    may_close: bool,
+    title: String,
+}
+
+impl App {
+    /// Builds the window: LeNet-5 with the built-in digits, or the document that is asked for.
+    pub fn new(cc: &eframe::CreationContext<'_>, options: Options) -> Self {
+        theme::install(&cc.egui_ctx);
+        let stored = cc.storage.filter(|_| options.is_persistent);
+        let mut prefs: Prefs = stored.and_then(|storage| eframe::get_value(storage, PREFS)).unwrap_or_default();
+        prefs.theme = options.theme.unwrap_or(prefs.theme);
+        cc.egui_ctx.set_theme(prefs.theme);
+        let panels = all_panels();
+        let dock = stored
+            .and_then(|storage| eframe::get_value(storage, dock::KEY))
+            .filter(|tree| dock::is_whole(tree, &panels))
+            .unwrap_or_else(|| dock::default_layout(&panels));
+        // Without a home folder runs live as long as the system keeps its temporary files.
+        let storage = options.storage.or_else(|| eframe::storage_dir(super::APP_ID)).unwrap_or_else(std::env::temp_dir);
+        // A program that does not know its own path is looked for where commands are.
+        let exe = options.worker_exe.or_else(|| std::env::current_exe().ok()).unwrap_or_else(|| "striate".into());
+        let mut session = Session::new(exe, storage.join("runs"));
+        session.choose_device(&prefs.device, &cc.egui_ctx);
+        let document = crate::presets::find("lenet5").unwrap_or_default();
+        let mut app = Self {
+            workspace: Workspace::new(document, None),
+            session,
+            loader: Loader::default(),
+            panels,
+            palette: Box::new(super::palette::Palette::default()),
+            inspector: Box::new(super::inspector::Inspector::default()),
+            dock,
+            prefs,
+            dialogs: options.dialogs.unwrap_or_else(|| Box::new(SystemDialogs)),
+            waiting: Waiting::default(),
+            failure: None,
+            closing: None,
+            message: None,
+            is_help_open: false,
+            is_persistent: options.is_persistent,
+            may_close: false,
+            title: String::new(),
+        };
+        if let Some(path) = options.document {
+            app.open_file(path);
+        }
+        app
+    }
+
+    /// The document in front.
+    pub fn document(&self) -> &Arc<crate::graph::Document> {
+        self.workspace.front().history.document()
+    }
+
+    /// The open documents.
+    pub fn workspace(&self) -> &Workspace {
+        &self.workspace
+    }
+
+    /// The run, if any.
+    pub fn run(&self) -> Option<&super::runs::RunView> {
+        self.session.run()
+    }
+
+    /// The data as far as they are open.
+    pub fn data(&self) -> &super::data_view::DataView {
+        self.loader.view()
+    }
+
+    /// Bad news that is shown.
+    pub fn bad_news(&self) -> Option<&str> {
+        self.session.banner().map(|banner| banner.message.as_str())
+    }
+
+    /// Lines of the log.
+    pub fn log(&self) -> &[String] {
+        self.session.log()
+    }
+
+    /// Number of the worker's process.
+    pub fn worker_pid(&self) -> Option<u32> {
+        self.session.worker_pid()
+    }
+
+    /// Puts every panel back to its place.
+    pub(super) fn reset_layout(&mut self) {
+        self.dock = dock::default_layout(&self.panels);
+        self.prefs.show_palette = true;
+        self.prefs.show_inspector = true;
+    }
+
+    pub(super) fn set_theme(&mut self, ctx: &egui::Context, theme: ThemePreference) {
+        self.prefs.theme = theme;
+        ctx.set_theme(theme);
+    }
+
+    pub(super) fn show_panel(&mut self, id: &str) {
+        dock::show(&mut self.dock, id);
+    }
+
+    /// What follows from the document, the run and the data, brought up to date.
+    fn refresh(&mut self, ctx: &egui::Context) {
+        self.workspace.refresh(self.session.engine());
+        let front = self.workspace.front();
+        let document = front.history.document();
+        let program = &front.derived().plan.program;
+        let input = program.inputs.first().map(|input| program.value(input.value).shape.clone());
+        self.loader.update(document, input, ctx);
+        // Undoing all changes since the start of a run makes it this network's run again.
+        let revision = front.revision();
+        let stale = self.session.run().is_some_and(|run| run.revision != revision);
+        let same = self.session.run_document().is_some_and(|(serial, of_run)| {
+            stale && serial == front.serial && (Arc::ptr_eq(of_run, document) || of_run.graph == document.graph)
+        });
+        if same {
+            self.session.set_run_revision(revision);
+        }
+    }
+
+    fn handle_close(&mut self, ctx: &egui::Context) {
+        if !ctx.input(|input| input.viewport().close_requested()) || self.may_close {
+            return;
+        }
+        let closing = Closing { tab: None, unsaved: self.workspace.modified(), is_training: self.session.is_busy() };
+        if closing.unsaved.is_empty() && !closing.is_training {
+            return;
+        }
+        ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+        ctx.send_viewport_cmd(ViewportCommand::Minimized(false));
+        self.closing = Some(closing);
+    }
+
+    fn modals_ui(&mut self, ctx: &egui::Context) {
+        if let Some((title, text)) = &self.failure {
+            if dialogs::failure_ui(ctx, title, text) {
+                self.failure = None;
+            }
+        } else if let Some(closing) = &self.closing {
+            match (dialogs::closing_ui(ctx, closing), closing.tab) {
+                (Some(Answer::Close), Some(tab)) => {
+                    self.workspace.close(tab);
+                    self.closing = None;
+                }
+                (Some(Answer::Close), None) => {
+                    self.may_close = true;
+                    self.closing = None;
+                    ctx.send_viewport_cmd(ViewportCommand::Close);
+                }
+                (Some(Answer::Stay), _) => self.closing = None,
+                (None, _) => {}
+            }
+        } else if self.is_help_open && dialogs::help_ui(ctx) {
+            self.is_help_open = false;
+        }
+    }
+
+    fn dropped_files(&mut self, ctx: &egui::Context) {
+        let paths: Vec<PathBuf> =
+            ctx.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_path_buf()).collect());
+        for path in paths {
+            if path.is_dir() {
+                self.set_data_folder(path, false);
+            } else {
+                self.open_file(path);
+            }
+        }
+    }
+
+    fn body_ui(&mut self, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+        let mut panels = std::mem::take(&mut self.panels);
+        let mut palette = std::mem::replace(&mut self.palette, Box::new(super::log_panel::LogPanel));
+        let mut inspector = std::mem::replace(&mut self.inspector, Box::new(super::log_panel::LogPanel));
+        let mut dock = std::mem::replace(&mut self.dock, egui_tiles::Tree::empty(egui::Id::unique("dock")));
+        let (mut show_palette, mut show_inspector) = (self.prefs.show_palette, self.prefs.show_inspector);
+        {
+            let front = self.workspace.front();
+            let derived = front.derived();
+            let of_run = self.session.run_document().is_some_and(|(serial, _)| serial == front.serial);
+            let device = self.session.device_info();
+            let cx = PanelCx {
+                document: front.history.document(),
+                revision: front.revision(),
+                plan: &derived.plan,
+                cost: &derived.cost,
+                layout: &derived.layout,
+                path: &front.path,
+                selection: &front.selection,
+                run: self.session.run().filter(|_| of_run),
+                data: self.loader.view(),
+                capacity_bytes: device.and_then(|device| device.capacity_bytes),
+                device: device.map_or("the CPU", |device| device.name.as_str()),
+                log: self.session.log(),
+            };
+            let tokens = Tokens::of(ui);
+            let side = |id: &'static str, width: f32| (id, width, tokens.panel_frame());
+            let (id, width, frame) = side("palette", size::PALETTE);
+            egui::Panel::left(id).default_size(width).size_range(160.0..=340.0).frame(frame).show_collapsible(
+                ui,
+                &mut show_palette,
+                |ui| palette.ui(&cx, ui, out),
+            );
+            let (id, width, frame) = side("inspector", size::INSPECTOR);
+            egui::Panel::right(id).default_size(width).size_range(240.0..=480.0).frame(frame).show_collapsible(
+                ui,
+                &mut show_inspector,
+                |ui| inspector.ui(&cx, ui, out),
+            );
+            let tabs = egui::Frame::new().fill(tokens.panel).inner_margin(egui::Margin::symmetric(6, 0));
+            egui::Panel::top("documents")
+                .exact_size(size::TABS + 4.0)
+                .resizable(false)
+                .frame(tabs)
+                .show(ui, |ui| self.tabs_ui(ui, out));
+            egui::CentralPanel::no_frame().show(ui, |ui| {
+                dock.ui(&mut Dock { panels: &mut panels, cx: &cx, out }, ui);
+            });
+        }
+        (self.prefs.show_palette, self.prefs.show_inspector) = (show_palette, show_inspector);
+        self.panels = panels;
+        self.palette = palette;
+        self.inspector = inspector;
+        self.dock = dock;
+    }
+}
+
+impl eframe::App for App {
+    fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
+        self.session.drain();
+        self.handle_close(ctx);
+        self.refresh(ctx);
+        if self.session.is_busy() || self.loader.is_busy() {
+            // Elapsed time goes on even when no event comes.
+            ctx.request_repaint_after(std::time::Duration::from_millis(250));
+        }
+    }
+
+    fn ui(&mut self, ui: &mut Ui, frame: &mut eframe::Frame) {
+        let ctx = ui.ctx().clone();
+        let mut out = Vec::new();
+        for id in command::pressed(&ctx) {
+            match id {
+                "help" => self.is_help_open = true,
+                "close" => out.push(UiCommand::CloseDocument(self.workspace.active)),
+                _ => out.extend(command::ui_command(id)),
+            }
+        }
+        self.dropped_files(&ctx);
+        let tokens = Tokens::of(ui);
+        let bar = egui::Frame::new().fill(tokens.panel).inner_margin(egui::Margin::symmetric(8, 0));
+        egui::Panel::top("top")
+            .exact_size(size::TOOLBAR)
+            .resizable(false)
+            .frame(bar)
+            .show(ui, |ui| self.top_ui(ui, &mut out));
+        self.banner_ui(ui, &mut out);
+        egui::Panel::bottom("status")
+            .exact_size(size::STATUS)
+            .resizable(false)
+            .frame(bar.inner_margin(egui::Margin::symmetric(12, 0)))
+            .show(ui, |ui| self.status_ui(ui, &mut out));
+        self.body_ui(ui, &mut out);
+        self.modals_ui(&ctx);
+        self.message_ui(&ctx);
+        self.answers();
+        if !out.is_empty() {
+            for command in out {
+                self.apply(command, frame, &ctx);
+            }
+            self.refresh(&ctx);
+        }
+        let title = format!(
+            "{}{} – Striate",
+            if self.workspace.front().history.is_modified() { "* " } else { "" },
+            self.workspace.front().title()
+        );
+        if title != self.title {
+            ctx.send_viewport_cmd(ViewportCommand::Title(title.clone()));
+            self.title = title;
+        }
+    }
+
+    fn save(&mut self, storage: &mut dyn eframe::Storage) {
+        if self.is_persistent {
+            self.session.device().clone_into(&mut self.prefs.device);
+            eframe::set_value(storage, dock::KEY, &self.dock);
+            eframe::set_value(storage, PREFS, &self.prefs);
+        }
+    }
+
+    fn on_exit(&mut self) {
+        self.session.close();
+    }
+}

@@ -1,0 +1,192 @@
+//! Carries out what panels, menus and keys ask for.
+
+use super::UiCommand;
+use super::app::{App, RECENT};
+use super::dialogs::{Closing, Purpose};
+use super::status::Message;
+use super::{canvas, workspace};
+use crate::engine::protocol::Command;
+use crate::graph::{DataSource, Document, Edit};
+use crate::ui::runs::RunState;
+use egui::ViewportCommand;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+impl App {
+    /// Carries out one command. The only way to a changed document.
+    pub(super) fn apply(&mut self, command: UiCommand, frame: &eframe::Frame, ctx: &egui::Context) {
+        match workspace::apply(self.workspace.front_mut(), &command) {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(refused) => {
+                self.message = Some(Message::new(refused));
+                return;
+            }
+        }
+        match command {
+            UiCommand::New => self.workspace.open(Document::default(), None),
+            UiCommand::Open(Some(path)) => self.open_file(path),
+            UiCommand::Open(None) => self.waiting.ask(Purpose::Open, self.dialogs.as_mut(), frame, ctx),
+            UiCommand::OpenPreset(id) => {
+                if let Some(document) = crate::presets::find(&id) {
+                    self.workspace.open(document, None);
+                }
+            }
+            UiCommand::Save => match self.workspace.front().file.clone() {
+                Some(path) if self.workspace.front().read_only.is_none() => {
+                    let serial = self.workspace.front().serial;
+                    self.save_file(serial, path);
+                }
+                _ => self.ask_where(frame, ctx),
+            },
+            UiCommand::SaveAs => self.ask_where(frame, ctx),
+            UiCommand::CloseDocument(index) => self.close_tab(index),
+            UiCommand::ShowDocument(index) => {
+                self.workspace.active = index.min(self.workspace.documents.len() - 1);
+            }
+            UiCommand::Train => self.train(ctx),
+            UiCommand::Pause => self.tell(Command::Pause),
+            UiCommand::Stop { keep_best } => {
+                if self.session.is_busy() {
+                    self.tell(Command::Stop { keep_best });
+                }
+            }
+            UiCommand::ResumeRun => {
+                self.show_panel("training");
+                if let Err(error) = self.session.resume_run(false, ctx) {
+                    self.session.warn(error, false);
+                }
+            }
+            UiCommand::ChooseDevice(id) => self.session.choose_device(&id, ctx),
+            UiCommand::Probe { node, image } => {
+                let front = self.workspace.front();
+                let input = front.derived().plan.program.inputs.first().map(|input| input.name.clone());
+                if let (Some(layer), Some(input)) = (front.layer_path(&node), input) {
+                    self.session.probe(layer, input, image);
+                }
+            }
+            UiCommand::ChooseData { idx } => self.waiting.ask(Purpose::Data(idx), self.dialogs.as_mut(), frame, ctx),
+            UiCommand::ClearLog => self.session.clear_log(),
+            UiCommand::ShowPanel(id) => self.show_panel(id),
+            UiCommand::Copy(text) => {
+                ctx.copy_text(text);
+                self.message = Some(Message::new("Copied to the clipboard."));
+            }
+            UiCommand::Notify(text) => self.message = Some(Message::new(text)),
+            UiCommand::Quit => ctx.send_viewport_cmd(ViewportCommand::Close),
+            UiCommand::Fit => canvas::request(ctx, canvas::Request::Fit),
+            UiCommand::ActualSize => canvas::request(ctx, canvas::Request::ActualSize),
+            UiCommand::Edit { .. }
+            | UiCommand::AddAfterSelection(_)
+            | UiCommand::Select(_)
+            | UiCommand::OpenPath(_)
+            | UiCommand::Undo
+            | UiCommand::Redo => {}
+        }
+    }
+
+    /// Takes the answer of a file dialog, once there is one.
+    pub(super) fn answers(&mut self) {
+        match self.waiting.answer() {
+            Some((Purpose::Open, path)) => self.open_file(path),
+            Some((Purpose::Save(serial, _), path)) => self.save_file(serial, path),
+            Some((Purpose::Data(idx), path)) => self.set_data_folder(path, idx),
+            None => {}
+        }
+    }
+
+    fn train(&mut self, ctx: &egui::Context) {
+        if self.session.run().is_some_and(|run| run.state == RunState::Paused) {
+            self.tell(Command::Resume);
+            return;
+        }
+        if self.session.is_busy() {
+            self.message = Some(Message::new("One run at a time. Stop the present one first."));
+            return;
+        }
+        let front = self.workspace.front();
+        if let Some(error) = front.derived().plan.first_error() {
+            self.message = Some(Message::new(error));
+            return;
+        }
+        let (document, serial, revision) = (Arc::clone(front.history.document()), front.serial, front.revision());
+        self.show_panel("training");
+        if let Err(error) = self.session.train(&document, serial, revision, ctx) {
+            self.session.warn(error, false);
+        }
+    }
+
+    fn tell(&mut self, command: Command) {
+        if let Err(error) = self.session.send(command) {
+            self.session.warn(error, false);
+        }
+    }
+
+    fn close_tab(&mut self, index: usize) {
+        let Some(open) = self.workspace.documents.get(index) else { return };
+        if open.history.is_modified() {
+            self.closing = Some(Closing { tab: Some(index), unsaved: vec![open.title()], is_training: false });
+        } else {
+            self.workspace.close(index);
+        }
+    }
+
+    fn ask_where(&mut self, frame: &eframe::Frame, ctx: &egui::Context) {
+        let front = self.workspace.front();
+        let name: String =
+            front.title().chars().map(|c| if c.is_alphanumeric() || c == '-' { c } else { '_' }).collect();
+        let purpose = Purpose::Save(front.serial, format!("{name}.json"));
+        self.waiting.ask(purpose, self.dialogs.as_mut(), frame, ctx);
+    }
+
+    /// Opens a file in a tab of its own; says why if that cannot be.
+    pub(super) fn open_file(&mut self, path: PathBuf) {
+        match Document::open(&path) {
+            Ok(opened) => {
+                self.workspace.open(opened.document, Some(path.clone()));
+                self.workspace.front_mut().read_only = opened.read_only;
+                for warning in opened.warnings {
+                    self.session.note(format!("Warning: {}: {warning}", path.display()));
+                    self.message = Some(Message::new(warning));
+                }
+                self.remember(path);
+            }
+            Err(error) => {
+                self.failure = Some(("This file was not opened".into(), format!("{}: {error}", path.display())));
+            }
+        }
+    }
+
+    fn save_file(&mut self, serial: u64, path: PathBuf) {
+        let Some(open) = self.workspace.documents.iter_mut().find(|open| open.serial == serial) else { return };
+        match open.history.document().save(&path) {
+            Ok(()) => {
+                open.history.mark_saved();
+                open.file = Some(path.clone());
+                open.read_only = None;
+                self.message = Some(Message::new(format!("Saved as {}.", path.display())));
+                self.remember(path);
+            }
+            Err(error) => {
+                self.failure = Some(("This file was not saved".into(), format!("{}: {error}", path.display())));
+            }
+        }
+    }
+
+    /// Makes a folder the data of the document in front.
+    pub(super) fn set_data_folder(&mut self, path: PathBuf, idx: bool) {
+        let mut data = self.document().data.clone();
+        data.source = if idx { DataSource::Idx { path } } else { DataSource::Folder { path } };
+        let edit = Edit::SetData(Box::new(data));
+        if let Err(refused) = self.workspace.front_mut().edit(&edit, Some(Vec::new()), None) {
+            self.message = Some(Message::new(refused));
+        }
+        self.show_panel("data");
+    }
+
+    fn remember(&mut self, path: PathBuf) {
+        self.prefs.recent.retain(|other| *other != path);
+        self.prefs.recent.insert(0, path);
+        self.prefs.recent.truncate(RECENT);
+    }
+}

@@ -1,0 +1,201 @@
+//! What dragging on the canvas does: move a card, draw a link, select a region, drop a layer. Decides; does not paint cards.
+
+use super::scene::{CardView, Scene};
+use crate::graph::{Edit, EditError, Link, NodeId, Place, apply};
+use crate::layers::{Arity, Layer, LayerKind as _};
+use crate::plan::{Severity, plan};
+use crate::ui::{PanelCx, UiCommand};
+use egui::{Pos2, Rect};
+
+/// What is dragged from the palette: the id of a layer kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayerDrag(pub String);
+
+/// How near a wire must be to take a drop, in points of the screen.
+const REACH: f32 = 44.0;
+
+/// What is being dragged on the canvas itself.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Drag {
+    #[default]
+    None,
+    /// The view.
+    Pan,
+    /// A rectangle that selects, from this point of the drawing on.
+    Region { start: Pos2 },
+    /// A card to another place.
+    Card { id: NodeId },
+    /// A new link from an output; or an old one that was lifted off its input.
+    FromOutput { from: NodeId, lifted: Option<Link> },
+    /// A new link into an input that has none.
+    IntoInput { to: NodeId },
+}
+
+/// Where a dropped layer would go.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Target {
+    pub(super) place: Place,
+    /// In words.
+    pub(super) hint: String,
+}
+
+/// Where a layer dropped at a point goes: into a wire, behind a card, or beside the network.
+pub(super) fn target(scene: &Scene, at: Pos2, zoom: f32, moved: Option<NodeId>, takes_input: bool) -> Option<Target> {
+    let name = |id: NodeId| scene.card(id).map_or("", |card| card.name.as_str());
+    if takes_input {
+        let own = |card: &CardView| Some(card.id) == moved;
+        if let Some(card) = scene.card_at(at) {
+            if own(card) {
+                return None;
+            }
+            return Some(Target { place: Place::After(card.id), hint: format!("After {}", card.name) });
+        }
+        let free = |link: Link| moved.is_none_or(|id| link.from != id && link.to != id);
+        if let Some(wire) = scene.wire_at(at, REACH / zoom) {
+            let link = wire.link;
+            if !free(link) {
+                return None;
+            }
+            return Some(Target {
+                place: Place::OnLink(link),
+                hint: format!("Between {} and {}", name(link.from), name(link.to)),
+            });
+        }
+        if let Some(card) = scene.tail_at(at).filter(|card| !own(card)) {
+            return Some(Target { place: Place::After(card.id), hint: format!("After {}", card.name) });
+        }
+    } else if moved.is_some() {
+        return None;
+    }
+    let hint = if moved.is_some() { "Take it out of the network" } else { "Beside the network" };
+    Some(Target { place: Place::Loose, hint: hint.into() })
+}
+
+/// The edit for a layer of the palette dropped at a place.
+pub(super) fn insertion(kind: &str, place: Place) -> Option<Edit> {
+    let layer = Layer::from_id(kind)?;
+    Some(Edit::Insert { content: Box::new(crate::graph::Content::Layer(layer)), place })
+}
+
+/// Whether a layer kind takes an input.
+pub(super) fn takes_input(kind: &str) -> bool {
+    Layer::from_id(kind).is_none_or(|layer| layer.arity() != Arity::Zero)
+}
+
+/// Why a card cannot be moved alone, if it cannot.
+pub(super) fn why_fixed(card: &CardView) -> Option<String> {
+    (card.links_in > 1 || card.links_out > 1).then(|| {
+        EditError::Entangled { name: card.name.clone(), inputs: card.links_in, outputs: card.links_out }.to_string()
+    })
+}
+
+/// What a link would do, checked once for each target under the pointer.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Preview {
+    ends: Option<(NodeId, NodeId)>,
+    revision: u64,
+    /// Why not, or what would be wrong.
+    pub(super) problem: Option<String>,
+    /// Whether it can be linked at all; it may still be wrong.
+    pub(super) is_possible: bool,
+}
+
+impl Preview {
+    /// Checks the link `from` → `to`, unless that was the last thing checked.
+    pub(super) fn check(&mut self, cx: &PanelCx<'_>, from: NodeId, to: NodeId, lifted: Option<Link>) {
+        if self.ends == Some((from, to)) && self.revision == cx.revision {
+            return;
+        }
+        let edit = link_edit(from, to, lifted);
+        (self.problem, self.is_possible) = match apply(cx.document, cx.path, &edit) {
+            Err(error) => (Some(error.to_string()), false),
+            Ok((document, _)) => {
+                let plan = plan(&document);
+                let found = plan
+                    .diagnostics
+                    .iter()
+                    .find(|found| found.path == cx.path && found.node == Some(to) && found.severity == Severity::Error);
+                (found.map(|found| found.message.clone()), true)
+            }
+        };
+        self.ends = Some((from, to));
+        self.revision = cx.revision;
+    }
+}
+
+fn link_edit(from: NodeId, to: NodeId, lifted: Option<Link>) -> Edit {
+    let connect = Edit::Connect { from, to, port: lifted.filter(|link| link.to == to).map(|link| link.to_port) };
+    match lifted {
+        Some(link) => Edit::All(vec![Edit::Disconnect { link }, connect]),
+        None => connect,
+    }
+}
+
+/// The end of a drag: what it asks for.
+pub(super) fn release(drag: &Drag, scene: &Scene, at: Pos2, zoom: f32, preview: &Preview, out: &mut Vec<UiCommand>) {
+    match drag {
+        Drag::None | Drag::Pan | Drag::Region { .. } => {}
+        Drag::Card { id } => {
+            let takes_input = scene.card(*id).is_some_and(|card| card.arity != Arity::Zero);
+            if let Some(target) = target(scene, at, zoom, Some(*id), takes_input) {
+                out.push(UiCommand::edit(Edit::Move { node: *id, place: target.place }));
+            }
+        }
+        Drag::FromOutput { from, lifted } => match scene.card_at(at) {
+            Some(card) if lifted.is_some_and(|link| link.to == card.id) => {}
+            Some(card) if card.id != *from => link(*from, card.id, *lifted, preview, out),
+            Some(_) => {}
+            None => out.extend(lifted.map(|link| UiCommand::edit(Edit::Disconnect { link }))),
+        },
+        Drag::IntoInput { to } => {
+            if let Some(card) = scene.card_at(at).filter(|card| card.id != *to) {
+                link(card.id, *to, None, preview, out);
+            }
+        }
+    }
+}
+
+fn link(from: NodeId, to: NodeId, lifted: Option<Link>, preview: &Preview, out: &mut Vec<UiCommand>) {
+    if preview.is_possible {
+        out.push(UiCommand::edit(link_edit(from, to, lifted)));
+    } else {
+        out.extend(preview.problem.clone().map(UiCommand::Notify));
+    }
+}
+
+/// The selection after a click on a card.
+pub(super) fn clicked(selection: &[NodeId], id: NodeId, adds: bool) -> Vec<NodeId> {
+    if !adds {
+        return vec![id];
+    }
+    let mut list = selection.to_vec();
+    match list.iter().position(|other| *other == id) {
+        Some(at) => drop(list.remove(at)),
+        None => list.push(id),
+    }
+    list
+}
+
+/// The selection after a region was drawn.
+pub(super) fn in_region(scene: &Scene, selection: &[NodeId], region: Rect, adds: bool) -> Vec<NodeId> {
+    let mut list = if adds { selection.to_vec() } else { Vec::new() };
+    for card in scene.cards.iter().filter(|card| card.rect.intersects(region)) {
+        if !list.contains(&card.id) {
+            list.push(card.id);
+        }
+    }
+    list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_click_selects_one_and_with_shift_adds_or_takes_away() {
+        let [a, b] = [NodeId(1), NodeId(2)];
+        assert_eq!(clicked(&[a], b, false), [b]);
+        assert_eq!(clicked(&[a], b, true), [a, b]);
+        assert_eq!(clicked(&[a, b], a, true), [b]);
+    }
+}

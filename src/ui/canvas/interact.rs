@@ -1,0 +1,291 @@
+//! The canvas under the pointer: cards, ports and ground as widgets, drags and drops. Paints what they show.
+
+use super::cards::{self, Look};
+use super::gestures::{self, Drag, LayerDrag};
+use super::scene::CardView;
+use super::{CanvasPanel, menus, wires};
+use crate::graph::{Link, NodeId, Place};
+use crate::layers::{Arity, Layer, LayerKind as _};
+use crate::ui::theme::{Tokens, size};
+use crate::ui::{PanelCx, UiCommand, palette};
+use egui::{PointerButton, Pos2, Rect, Response, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo};
+
+/// What a drop at the pointer would touch.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Lit {
+    pub(super) wire: Option<Link>,
+    /// The card, and whether it fits.
+    pub(super) card: Option<(NodeId, bool)>,
+}
+
+impl CanvasPanel {
+    /// What lights up under the pointer.
+    pub(super) fn lit(&mut self, cx: &PanelCx<'_>, payload: Option<&LayerDrag>, pointer: Option<Pos2>) -> Lit {
+        let Some(at) = pointer else { return Lit::default() };
+        let of_place = |place: &Place| match place {
+            Place::OnLink(link) => Lit { wire: Some(*link), card: None },
+            Place::After(id) | Place::Branch(id) => Lit { wire: None, card: Some((*id, true)) },
+            Place::Loose => Lit::default(),
+        };
+        let zoom = self.view.zoom;
+        if let Some(payload) = payload {
+            let takes_input = gestures::takes_input(&payload.0);
+            let target = gestures::target(&self.scene, at, zoom, None, takes_input);
+            return target.map(|target| of_place(&target.place)).unwrap_or_default();
+        }
+        let ends = match &self.drag {
+            Drag::Card { id } => {
+                let takes_input = self.scene.card(*id).is_some_and(|card| card.arity != Arity::Zero);
+                let target = gestures::target(&self.scene, at, zoom, Some(*id), takes_input);
+                return target.map(|target| of_place(&target.place)).unwrap_or_default();
+            }
+            Drag::FromOutput { from, lifted } => self
+                .scene
+                .card_at(at)
+                .map(|card| (*from, card.id, card.id, *lifted))
+                .filter(|(from, to, ..)| from != to),
+            Drag::IntoInput { to } => {
+                self.scene.card_at(at).map(|card| (card.id, *to, card.id, None)).filter(|(from, to, ..)| from != to)
+            }
+            Drag::None | Drag::Pan | Drag::Region { .. } => None,
+        };
+        ends.map_or_else(Lit::default, |(from, to, card, lifted)| {
+            self.preview.check(cx, from, to, lifted);
+            Lit { wire: None, card: Some((card, self.preview.problem.is_none())) }
+        })
+    }
+
+    /// One card with its marks and ports.
+    pub(super) fn card_ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, at: usize, lit: Lit, out: &mut Vec<UiCommand>) {
+        let Some(card) = self.scene.cards.get(at) else { return };
+        let tokens = Tokens::of(ui);
+        let (id, is_selected) = (card.id, cx.selection.contains(&card.id));
+        let widget = ui.scope_id().with(("card", id.0));
+        let rect = self.view.rect_to_screen(card.rect);
+        let response = ui.interact(rect, widget, Sense::click_and_drag());
+        response.widget_info(|| WidgetInfo::selected(Role::Button, true, is_selected, &card.label));
+        let look = Look {
+            is_selected,
+            is_hovered: response.contains_pointer() && matches!(self.drag, Drag::None),
+            drop: lit.card.filter(|(other, _)| *other == id).map(|(_, fits)| fits),
+            is_lifted: matches!(self.drag, Drag::Card { id: other } if other == id),
+        };
+        cards::paint(ui.painter(), self.view, card, look, tokens);
+        if response.has_focus() {
+            let ring = egui::CornerRadius::same(size::RADIUS_CARD);
+            ui.painter().rect_stroke(rect.expand(3.0), ring, Stroke::new(1.5, tokens.accent), StrokeKind::Outside);
+        }
+
+        let (adds, space) = ui.input(|i| (i.modifiers.shift || i.modifiers.command, i.key_down(egui::Key::Space)));
+        if response.clicked() {
+            out.push(UiCommand::Select(gestures::clicked(cx.selection, id, adds)));
+        }
+        if response.double_clicked() && card.is_group {
+            out.push(UiCommand::OpenPath(menus::inside(cx, id)));
+        }
+        if response.secondary_clicked() && !is_selected {
+            out.push(UiCommand::Select(vec![id]));
+        }
+        if response.drag_started_by(PointerButton::Primary) && !space {
+            if !is_selected {
+                out.push(UiCommand::Select(vec![id]));
+            }
+            match gestures::why_fixed(card) {
+                Some(reason) => out.push(UiCommand::Notify(reason)),
+                None => self.drag = Drag::Card { id },
+            }
+        }
+        if self.view.zoom < cards::NEAR && self.view.zoom >= cards::FAR {
+            response.clone().on_hover_ui_at_pointer(|ui| brief(ui, card));
+        }
+        response.context_menu(|ui| menus::card_menu(ui, cx, card, out));
+        if let Some(found) = card.worst() {
+            let mark = ui.interact(cards::problem_rect(self.view, card), widget.with("problem"), Sense::click());
+            mark.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Problem of {}", card.name)));
+            let mark = mark.on_hover_text(&found.message);
+            egui::Popup::menu(&mark)
+                .close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside)
+                .show(|ui| menus::problem_ui(ui, card, out));
+        }
+        if self.view.zoom >= cards::FAR * 1.5 {
+            self.ports_ui(ui, at, &response);
+        }
+    }
+
+    /// The ports of a card: small circles from which links are dragged.
+    fn ports_ui(&mut self, ui: &Ui, at: usize, card_response: &Response) {
+        let Some(card) = self.scene.cards.get(at) else { return };
+        let tokens = Tokens::of(ui);
+        let linking = matches!(self.drag, Drag::FromOutput { .. } | Drag::IntoInput { .. });
+        let reach = Vec2::splat((4.0 * cards::PORT * self.view.zoom).clamp(12.0, 28.0));
+        let mut started = None;
+        let mut port = |place: Pos2, salt: (&str, u16), name: String, hint: &str, drag: Drag| {
+            let square = Rect::from_center_size(self.view.to_screen(place), reach);
+            let response = ui.interact(square, card_response.id.with(salt), Sense::drag());
+            response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
+            let is_active = response.hovered() || response.dragged() || (linking && card_response.contains_pointer());
+            cards::port(ui.painter(), self.view, place, is_active, tokens);
+            if response.drag_started_by(PointerButton::Primary) {
+                started = Some(drag);
+            }
+            response.on_hover_cursor(egui::CursorIcon::Crosshair).on_hover_text(hint);
+        };
+        let from_output = Drag::FromOutput { from: card.id, lifted: None };
+        let hint = "Drag to another layer to link them";
+        port(card.output(), ("out", 0), format!("Output port of {}", card.name), hint, from_output);
+        if card.links_in == 0 && card.arity != Arity::Zero {
+            let drag = Drag::IntoInput { to: card.id };
+            let hint = "Drag to the layer that should feed this one";
+            port(card.rect.center_top(), ("in", 0), format!("Input port of {}", card.name), hint, drag);
+        }
+        if card.links_in > 0 {
+            for wire in self.scene.wires.iter().filter(|wire| wire.link.to == card.id) {
+                let link = wire.link;
+                let name = format!("Input port {} of {}", u32::from(link.to_port) + 1, card.name);
+                let drag = Drag::FromOutput { from: link.from, lifted: Some(link) };
+                let hint = "Drag to another layer to feed that one instead; drop on empty canvas to remove the link";
+                port(wire.end(), ("in", link.to_port), name, hint, drag);
+            }
+        }
+        if let Some(drag) = started {
+            self.drag = drag;
+        }
+    }
+
+    /// The ground: selecting, region, wires, menus.
+    pub(super) fn ground_ui(
+        &mut self,
+        cx: &PanelCx<'_>,
+        ui: &Ui,
+        ground: &Response,
+        pointer: Option<Pos2>,
+        out: &mut Vec<UiCommand>,
+    ) {
+        let (adds, space) = ui.input(|i| (i.modifiers.shift || i.modifiers.command, i.key_down(egui::Key::Space)));
+        if ground.clicked() {
+            ground.request_focus();
+            if !adds && !cx.selection.is_empty() {
+                out.push(UiCommand::Select(Vec::new()));
+            }
+        }
+        if ground.double_clicked() {
+            palette::focus_search(ui.ctx());
+        }
+        let start = ui.input(|i| i.pointer.press_origin()).map(|at| self.view.to_world(at));
+        if ground.drag_started_by(PointerButton::Primary)
+            && !space
+            && let Some(start) = start
+        {
+            self.drag = Drag::Region { start };
+        }
+        let near = pointer.filter(|_| ground.hovered()).and_then(|at| self.scene.wire_at(at, 7.0 / self.view.zoom));
+        if ground.secondary_clicked() {
+            self.menu_wire = near.map(|wire| wire.link);
+        }
+        if let Some(wire) = near
+            && let (Some(from), Some(to)) = (self.scene.card(wire.link.from), self.scene.card(wire.link.to))
+        {
+            let tokens = Tokens::of(ui);
+            let colour = if wire.is_bad { tokens.error } else { tokens.wire_active };
+            wire.paint(ui.painter(), self.view, Stroke::new(2.5, colour));
+            ground.clone().on_hover_text_at_pointer(format!("{} → {}: {}", from.name, to.name, from.shape));
+        }
+        ground.context_menu(|ui| menus::ground_menu(ui, &self.scene, self.menu_wire, out));
+    }
+
+    /// What is dragged on the canvas itself: shown, and carried out on release.
+    pub(super) fn drag_ui(&mut self, cx: &PanelCx<'_>, ui: &Ui, pointer: Option<Pos2>, out: &mut Vec<UiCommand>) {
+        let (is_down, adds) = ui.input(|i| (i.pointer.any_down(), i.modifiers.shift || i.modifiers.command));
+        let Some(at) = pointer else { return };
+        let tokens = Tokens::of(ui);
+        // Above all cards.
+        let painter = ui.painter();
+        let screen = self.view.to_screen(at);
+        match &self.drag {
+            Drag::None => return,
+            Drag::Pan => ui.set_cursor_icon(egui::CursorIcon::Grabbing),
+            Drag::Region { start } => {
+                let region = Rect::from_two_pos(*start, at);
+                let on_screen = self.view.rect_to_screen(region);
+                let fill = tokens.accent.gamma_multiply(0.12);
+                painter.rect(on_screen, 2.0, fill, Stroke::new(1.0, tokens.accent), StrokeKind::Inside);
+                if !is_down {
+                    out.push(UiCommand::Select(gestures::in_region(&self.scene, cx.selection, region, adds)));
+                }
+            }
+            Drag::Card { id } => {
+                if let Some(card) = self.scene.card(*id) {
+                    let takes_input = card.arity != Arity::Zero;
+                    let target = gestures::target(&self.scene, at, self.view.zoom, Some(*id), takes_input);
+                    let hint = target.map_or_else(|| "Back to its place".to_owned(), |target| target.hint);
+                    cards::ghost(painter, screen, &card.icon, tokens.family(card.family), &card.name, &hint, tokens);
+                }
+            }
+            Drag::FromOutput { from, .. } => {
+                if let Some(card) = self.scene.card(*from) {
+                    self.rubber_band(ui, self.view.to_screen(card.output()), screen);
+                }
+            }
+            Drag::IntoInput { to } => {
+                if let Some(card) = self.scene.card(*to) {
+                    self.rubber_band(ui, screen, self.view.to_screen(card.rect.center_top()));
+                }
+            }
+        }
+        if !is_down {
+            gestures::release(&self.drag, &self.scene, at, self.view.zoom, &self.preview, out);
+            self.drag = Drag::None;
+        }
+    }
+
+    fn rubber_band(&self, ui: &Ui, from: Pos2, to: Pos2) {
+        let tokens = Tokens::of(ui);
+        let at = ui.input(|i| i.pointer.latest_pos()).unwrap_or(to);
+        let over = self.scene.card_at(self.view.to_world(at)).is_some();
+        let colour = match (over, &self.preview.problem) {
+            (false, _) => tokens.wire_active,
+            (true, None) => tokens.ok,
+            (true, Some(_)) => tokens.error,
+        };
+        wires::curve(ui.painter(), from, to, Stroke::new(2.5, colour));
+        if let (true, Some(reason)) = (over, &self.preview.problem) {
+            let font = egui::FontId::proportional(size::FONT_BODY);
+            let galley = ui.painter().layout(reason.clone(), font, tokens.error, 300.0);
+            let place = Rect::from_min_size(at + egui::vec2(16.0, 16.0), galley.size()).expand(8.0);
+            ui.painter().rect_filled(place, egui::CornerRadius::same(size::RADIUS), tokens.error_fill);
+            ui.painter().galley(place.min + Vec2::splat(8.0), galley, tokens.error);
+        }
+    }
+
+    /// A layer dragged in from the palette.
+    pub(super) fn drop_ui(
+        &self,
+        ui: &Ui,
+        ground: &Response,
+        payload: Option<&LayerDrag>,
+        pointer: Option<Pos2>,
+        out: &mut Vec<UiCommand>,
+    ) {
+        let (Some(payload), Some(at)) = (payload, pointer) else { return };
+        let Some(layer) = Layer::from_id(&payload.0) else { return };
+        let takes_input = gestures::takes_input(&payload.0);
+        let Some(target) = gestures::target(&self.scene, at, self.view.zoom, None, takes_input) else { return };
+        let tokens = Tokens::of(ui);
+        let about = layer.about();
+        let colour = tokens.family(about.family);
+        cards::ghost(ui.painter(), self.view.to_screen(at), about.id, colour, about.name, &target.hint, tokens);
+        if ground.dnd_release_payload::<LayerDrag>().is_some() {
+            out.extend(gestures::insertion(about.id, target.place).map(UiCommand::edit));
+        }
+    }
+}
+
+/// What a small card cannot show.
+fn brief(ui: &mut Ui, card: &CardView) {
+    ui.strong(&card.name);
+    ui.label(&card.kind);
+    ui.label(&card.shape);
+    if !card.params.is_empty() {
+        ui.label(&card.params);
+    }
+}

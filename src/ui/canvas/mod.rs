@@ -1,0 +1,152 @@
+//! The canvas: the network as cards and wires, one widget with its own pan and zoom.
+//!
+//! Everything is painted in screen space, so text is crisp at every zoom; what is out of sight is not painted. Places come
+//! from `plan::layout`; the canvas holds none. It asks for changes by [`UiCommand`]s and keeps only view and gesture.
+
+mod cards;
+mod gestures;
+mod interact;
+mod keys;
+mod menus;
+mod scene;
+mod view;
+mod wires;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use cards::write;
+pub use gestures::LayerDrag;
+pub(crate) use menus::fix_buttons;
+
+use super::theme::Tokens;
+use super::{Panel, PanelCx, UiCommand};
+use crate::graph::{Link, NodeId};
+use egui::{Id, Rect, Role, Sense, Ui, Vec2, WidgetInfo};
+use gestures::{Drag, Preview};
+use scene::Scene;
+use view::View;
+
+/// What others may ask of the canvas.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Request {
+    /// Show the selection, or everything.
+    #[default]
+    Fit,
+    /// 100 %.
+    ActualSize,
+}
+
+/// Asks the canvas for something, at its next frame.
+pub fn request(ctx: &egui::Context, request: Request) {
+    ctx.data_mut(|data| data.insert_temp(Id::unique("canvas-request"), request));
+    ctx.request_repaint();
+}
+
+/// The canvas.
+#[derive(Debug, Default)]
+pub struct CanvasPanel {
+    view: View,
+    scene: Scene,
+    drag: Drag,
+    preview: Preview,
+    /// The size of canvas that the view fits, if it shows everything.
+    fitted: Option<Vec2>,
+    /// The wire whose menu is open.
+    menu_wire: Option<Link>,
+}
+
+impl Panel for CanvasPanel {
+    fn id(&self) -> &'static str {
+        "canvas"
+    }
+
+    fn title(&self) -> &'static str {
+        "Network"
+    }
+
+    fn help(&self) -> &'static str {
+        "The network. Drag layers onto wires, cards to other places, and from port to port; the wheel zooms."
+    }
+
+    fn ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+        let (rect, ground) = ui.allocate_exact_size(ui.available_size(), Sense::click_and_drag());
+        if rect.width() < 8.0 || rect.height() < 8.0 {
+            return;
+        }
+        let tokens = Tokens::of(ui);
+        ground.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, "Network canvas"));
+        self.view.origin = rect.min;
+        self.follow(cx, rect);
+        self.obey(cx, ui, rect);
+        let panning = self.view.navigate(ui, &ground, matches!(self.drag, Drag::None | Drag::Pan));
+        if panning {
+            self.drag = Drag::Pan;
+            self.fitted = None;
+        }
+
+        let mut painter_ui = ui.new_child(egui::UiBuilder::new().max_rect(rect).id_salt("canvas"));
+        painter_ui.set_clip_rect(rect.intersect(ui.clip_rect()));
+        let ui = &mut painter_ui;
+        let pointer = ui.input(|i| i.pointer.latest_pos()).map(|at| self.view.to_world(at));
+        let payload = ground.dnd_hover_payload::<LayerDrag>();
+        let lit = self.lit(cx, payload.as_deref(), pointer);
+
+        let painter = ui.painter().clone();
+        cards::background(&painter, self.view, tokens);
+        wires::paint_all(&painter, self.view, &self.scene, cx.selection, lit.wire, tokens);
+        cards::loose_caption(&painter, self.view, &self.scene, tokens);
+        let seen = self.view.rect_to_world(painter.clip_rect()).expand(10.0);
+        for at in 0..self.scene.cards.len() {
+            if self.scene.cards.get(at).is_some_and(|card| card.rect.intersects(seen)) {
+                self.card_ui(cx, ui, at, lit, out);
+            }
+        }
+        self.ground_ui(cx, ui, &ground, pointer, out);
+        self.drag_ui(cx, ui, pointer, out);
+        self.drop_ui(ui, &ground, payload.as_deref(), pointer, out);
+        if self.scene.cards.is_empty() {
+            menus::empty_hint(ui, rect, payload.is_some());
+        } else {
+            menus::whole_ui(ui, &self.scene, rect, out);
+        }
+        menus::breadcrumb(ui, cx, rect, out);
+        menus::zoom_buttons(ui, self.view, rect);
+        keys::handle(ui, cx, &self.scene, &mut self.drag, out);
+    }
+}
+
+impl CanvasPanel {
+    /// Takes up a changed document: fits another network, and keeps the same one where it is.
+    fn follow(&mut self, cx: &PanelCx<'_>, rect: Rect) {
+        if let Some(scene) = self.scene.renewed(cx) {
+            let moved = scene.moved_from(&self.scene);
+            self.scene = scene;
+            match moved {
+                Some(moved) => self.view.pan -= moved * self.view.zoom,
+                None => self.fit(&[], rect),
+            }
+        } else if self.fitted.is_some_and(|size| size != rect.size()) {
+            self.fit(&[], rect);
+        }
+    }
+
+    fn fit(&mut self, nodes: &[NodeId], rect: Rect) {
+        if let Some(bounds) = self.scene.bounds(nodes) {
+            self.view.fit(bounds, rect.size());
+            self.fitted = nodes.is_empty().then(|| rect.size());
+        }
+    }
+
+    /// Does what others asked for.
+    fn obey(&mut self, cx: &PanelCx<'_>, ui: &Ui, rect: Rect) {
+        match ui.data_mut(|data| data.remove_temp::<Request>(Id::unique("canvas-request"))) {
+            Some(Request::Fit) => self.fit(cx.selection, rect),
+            Some(Request::ActualSize) => {
+                self.fitted = None;
+                self.view.zoom_about(rect.center(), 1.0 / self.view.zoom);
+            }
+            None => {}
+        }
+    }
+}

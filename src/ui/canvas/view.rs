@@ -1,0 +1,139 @@
+//! Pan and zoom of the canvas: where a point of the drawing is on the screen. Knows nothing of networks.
+
+use egui::{Pos2, Rect, Vec2, pos2, vec2};
+
+/// Smallest and largest zoom.
+const ZOOM: std::ops::RangeInclusive<f32> = 0.03..=4.0;
+/// Free space around a fitted drawing, in points.
+const MARGIN: f32 = 36.0;
+
+/// The view onto the drawing: `screen = origin + pan + point · zoom`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct View {
+    /// Upper left corner of the canvas on the screen.
+    pub(super) origin: Pos2,
+    /// Shift in points of the screen.
+    pub(super) pan: Vec2,
+    /// Points of the screen per unit of the drawing.
+    pub(super) zoom: f32,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self { origin: Pos2::ZERO, pan: Vec2::ZERO, zoom: 1.0 }
+    }
+}
+
+impl View {
+    pub(super) fn to_screen(self, point: Pos2) -> Pos2 {
+        self.origin + self.pan + point.to_vec2() * self.zoom
+    }
+
+    pub(super) fn to_world(self, point: Pos2) -> Pos2 {
+        ((point - self.origin - self.pan) / self.zoom).to_pos2()
+    }
+
+    pub(super) fn rect_to_screen(self, rect: Rect) -> Rect {
+        Rect::from_min_max(self.to_screen(rect.min), self.to_screen(rect.max))
+    }
+
+    pub(super) fn rect_to_world(self, rect: Rect) -> Rect {
+        Rect::from_min_max(self.to_world(rect.min), self.to_world(rect.max))
+    }
+
+    /// Zooms so that the point under `at` stays there.
+    pub(super) fn zoom_about(&mut self, at: Pos2, factor: f32) {
+        let zoom = (self.zoom * factor).clamp(*ZOOM.start(), *ZOOM.end());
+        let from_corner = at - self.origin - self.pan;
+        self.pan += from_corner * (1.0 - zoom / self.zoom);
+        self.zoom = zoom;
+    }
+
+    /// Shows all of `world` in the middle of a canvas of `size`, never larger than life.
+    pub(super) fn fit(&mut self, world: Rect, size: Vec2) {
+        let room = (size - Vec2::splat(2.0 * MARGIN)).max(Vec2::splat(1.0));
+        let wanted = world.size().max(Vec2::splat(1.0));
+        self.zoom = (room.x / wanted.x).min(room.y / wanted.y).clamp(*ZOOM.start(), 1.0);
+        self.pan = size / 2.0 - world.center().to_vec2() * self.zoom;
+    }
+
+    /// Wheel, pinch, and dragging with the middle button or with the space bar held. Whether the view is being dragged.
+    pub(super) fn navigate(&mut self, ui: &egui::Ui, canvas: &egui::Response, may_pan: bool) -> bool {
+        if !canvas.contains_pointer() {
+            return false;
+        }
+        let (pointer, pinch, scroll, shift, from_wheel, dragged, delta) = ui.input(|i| {
+            // A wheel counts in lines and zooms; a trackpad counts in points and pans.
+            let from_wheel = i.raw.events.iter().rev().find_map(|event| match event {
+                egui::Event::MouseWheel { unit, .. } => Some(*unit != egui::MouseWheelUnit::Point),
+                _ => None,
+            });
+            let dragged = i.pointer.middle_down() || (i.pointer.primary_down() && i.key_down(egui::Key::Space));
+            (
+                i.pointer.latest_pos(),
+                i.zoom_delta(),
+                i.smooth_scroll_delta(),
+                i.modifiers.shift,
+                from_wheel,
+                dragged,
+                i.pointer.delta(),
+            )
+        });
+        let memory = canvas.id.with("wheel");
+        if let Some(kind) = from_wheel {
+            ui.data_mut(|data| data.insert_temp(memory, kind));
+        }
+        let from_wheel = ui.data(|data| data.get_temp(memory)).unwrap_or(true);
+        if let Some(at) = pointer {
+            if (pinch - 1.0).abs() > f32::EPSILON {
+                self.zoom_about(at, pinch);
+            } else if scroll != Vec2::ZERO {
+                if from_wheel && !shift {
+                    self.zoom_about(at, (scroll.y * 0.003).exp());
+                } else {
+                    self.pan += scroll;
+                }
+            }
+        }
+        if dragged && may_pan {
+            self.pan += delta;
+        }
+        dragged && may_pan
+    }
+}
+
+/// A size for text on the screen, in half pixels, so that zooming does not fill the font atlas.
+pub(super) fn font_size(points: f32, zoom: f32) -> f32 {
+    ((points * zoom * 2.0).round() / 2.0).max(1.0)
+}
+
+/// A rectangle of the drawing.
+pub(super) fn rect_of(card: crate::plan::Card) -> Rect {
+    Rect::from_min_size(pos2(card.x, card.y), vec2(card.width, card.height))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zooming_keeps_the_point_under_the_pointer() {
+        let mut view = View { origin: pos2(10.0, 20.0), pan: vec2(3.0, 4.0), zoom: 0.8 };
+        let at = pos2(300.0, 200.0);
+        let before = view.to_world(at);
+        view.zoom_about(at, 1.7);
+        assert!((view.to_world(at) - before).length() < 1e-3);
+        assert!((view.zoom - 1.36).abs() < 1e-6);
+    }
+
+    #[test]
+    fn fitting_shows_everything_and_does_not_enlarge() {
+        let mut view = View::default();
+        let canvas = vec2(800.0, 600.0);
+        view.fit(Rect::from_min_size(pos2(-50.0, 0.0), vec2(100.0, 3_000.0)), canvas);
+        let seen = view.rect_to_world(Rect::from_min_size(Pos2::ZERO, canvas));
+        assert!(seen.contains(pos2(-50.0, 0.0)) && seen.contains(pos2(50.0, 3_000.0)));
+        view.fit(Rect::from_min_size(Pos2::ZERO, vec2(10.0, 10.0)), canvas);
+        assert!((view.zoom - 1.0).abs() < 1e-6);
+    }
+}

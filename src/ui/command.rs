@@ -1,0 +1,154 @@
+//! Every command with a key, once: menus, hover texts, the help page and the key handling read this table.
+
+use super::UiCommand;
+use egui::{Key, KeyboardShortcut, Modifiers};
+
+/// Who acts on the keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The window, wherever the focus is.
+    Window,
+    /// The canvas, while it has the focus or the pointer.
+    Canvas,
+}
+
+/// One command.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec {
+    /// Stable id.
+    pub id: &'static str,
+    /// Text in menus and on buttons.
+    pub label: &'static str,
+    /// What it does, for hover texts and the help page.
+    pub help: &'static str,
+    /// Its keys; the first is the one that menus show.
+    pub keys: &'static [KeyboardShortcut],
+    /// Who acts on them.
+    pub scope: Scope,
+}
+
+const fn ctrl(key: Key) -> KeyboardShortcut {
+    KeyboardShortcut::new(Modifiers::COMMAND, key)
+}
+
+const fn ctrl_shift(key: Key) -> KeyboardShortcut {
+    KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), key)
+}
+
+const fn plain(key: Key) -> KeyboardShortcut {
+    KeyboardShortcut::new(Modifiers::NONE, key)
+}
+
+const fn window(id: &'static str, label: &'static str, help: &'static str, keys: &'static [KeyboardShortcut]) -> Spec {
+    Spec { id, label, help, keys, scope: Scope::Window }
+}
+
+const fn canvas(id: &'static str, label: &'static str, help: &'static str, keys: &'static [KeyboardShortcut]) -> Spec {
+    Spec { id, label, help, keys, scope: Scope::Canvas }
+}
+
+/// All commands, in the order of the help page.
+pub const ALL: &[Spec] = &[
+    window("new", "New", "Start an empty network in a tab of its own", &[ctrl(Key::N)]),
+    window("open", "Open…", "Open a network from a file", &[ctrl(Key::O)]),
+    window("save", "Save", "Write the network to its file", &[ctrl(Key::S)]),
+    window("save_as", "Save as…", "Write the network to another file", &[ctrl_shift(Key::S)]),
+    window("close", "Close tab", "Close the network in front", &[ctrl(Key::W)]),
+    window("undo", "Undo", "Take back the last change of the network", &[ctrl(Key::Z)]),
+    window("redo", "Redo", "Make the undone change again", &[ctrl_shift(Key::Z), ctrl(Key::Y)]),
+    window("train", "Train", "Train the network on its data, or go on after a pause", &[ctrl(Key::Enter)]),
+    window("pause", "Pause", "Hold training after the present step", &[]),
+    window("stop", "Stop", "End training after the present step and keep the last weights", &[ctrl(Key::Period)]),
+    window("stop_best", "Stop and keep best", "End training and go back to the weights of the best epoch", &[]),
+    window("help", "Keys and help", "Show what every key does", &[plain(Key::F1)]),
+    canvas("fit", "Fit to window", "Show the whole network, or the selection", &[plain(Key::F), plain(Key::Home)]),
+    canvas("actual_size", "Actual size", "Show the network at 100 %", &[ctrl(Key::Num0)]),
+    canvas(
+        "delete",
+        "Delete",
+        "Remove the selected layers and close the gap",
+        &[plain(Key::Delete), plain(Key::Backspace)],
+    ),
+    canvas("select_all", "Select all", "Select every layer", &[ctrl(Key::A)]),
+    canvas("copy", "Copy", "Copy the selected layers", &[ctrl(Key::C)]),
+    canvas("cut", "Cut", "Copy the selected layers and remove them", &[ctrl(Key::X)]),
+    canvas("paste", "Paste", "Put copied layers beside the network", &[ctrl(Key::V)]),
+    canvas("duplicate", "Duplicate", "Copy and paste in one step", &[ctrl(Key::D)]),
+    canvas("rename", "Rename", "Give the selected layer another name", &[plain(Key::F2)]),
+    canvas("add", "Add layer…", "Search for a layer and add it", &[plain(Key::Slash)]),
+];
+
+/// The command of an id.
+pub fn find(id: &str) -> Option<&'static Spec> {
+    ALL.iter().find(|spec| spec.id == id)
+}
+
+/// Its keys in words, the first only.
+pub fn keys_text(ctx: &egui::Context, id: &str) -> String {
+    find(id).and_then(|spec| spec.keys.first()).map_or_else(String::new, |keys| ctx.format_shortcut(keys))
+}
+
+/// What hovering over its button shows: help and keys.
+pub fn hover_text(ctx: &egui::Context, id: &str) -> String {
+    let Some(spec) = find(id) else { return String::new() };
+    let keys = keys_text(ctx, id);
+    if keys.is_empty() { spec.help.into() } else { format!("{} ({keys})", spec.help) }
+}
+
+/// Takes the window's commands out of the input. Keys with more modifiers come first, since matching ignores extra Shift.
+pub fn pressed(ctx: &egui::Context) -> Vec<&'static str> {
+    let mut keys: Vec<(&'static str, KeyboardShortcut)> = ALL
+        .iter()
+        .filter(|spec| spec.scope == Scope::Window)
+        .flat_map(|spec| spec.keys.iter().map(|keys| (spec.id, *keys)))
+        .collect();
+    keys.sort_by_key(|(_, keys)| std::cmp::Reverse(u8::from(keys.modifiers.shift) + u8::from(keys.modifiers.alt)));
+    let typing = ctx.text_edit_focused();
+    keys.into_iter()
+        .filter(|(id, _)| !(typing && matches!(*id, "undo" | "redo")))
+        .filter_map(|(id, keys)| ctx.input_mut(|input| input.consume_shortcut(&keys)).then_some(id))
+        .collect()
+}
+
+/// What a command of the window asks for; `None` for those that the app handles itself.
+pub fn ui_command(id: &str) -> Option<UiCommand> {
+    Some(match id {
+        "new" => UiCommand::New,
+        "open" => UiCommand::Open(None),
+        "save" => UiCommand::Save,
+        "save_as" => UiCommand::SaveAs,
+        "undo" => UiCommand::Undo,
+        "redo" => UiCommand::Redo,
+        "train" => UiCommand::Train,
+        "pause" => UiCommand::Pause,
+        "stop" => UiCommand::Stop { keep_best: false },
+        "stop_best" => UiCommand::Stop { keep_best: true },
+        "fit" => UiCommand::Fit,
+        "actual_size" => UiCommand::ActualSize,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_commands_share_a_key_or_an_id() {
+        let keys: Vec<_> = ALL.iter().flat_map(|spec| spec.keys).collect();
+        for (i, key) in keys.iter().enumerate() {
+            assert!(keys[i + 1..].iter().all(|other| other != key), "{key:?} twice");
+        }
+        for (i, spec) in ALL.iter().enumerate() {
+            assert!(ALL[i + 1..].iter().all(|other| other.id != spec.id), "{} twice", spec.id);
+            assert!(!spec.help.is_empty() && !spec.help.ends_with('.'), "{}", spec.id);
+        }
+    }
+
+    #[test]
+    fn every_key_of_the_window_does_something() {
+        for spec in ALL.iter().filter(|spec| spec.scope == Scope::Window && !spec.keys.is_empty()) {
+            assert!(ui_command(spec.id).is_some() || matches!(spec.id, "help" | "close"), "{}", spec.id);
+        }
+    }
+}

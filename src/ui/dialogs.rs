@@ -1,0 +1,177 @@
+//! File dialogs behind a trait, so that tests answer them, and the window's own questions.
+
+use super::command;
+use super::theme::{Tokens, size};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+
+/// What a file dialog was opened for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Open a document.
+    Open,
+    /// Save the document with this serial number; the text is the suggested name.
+    Save(u64, String),
+    /// A folder with MNIST's files (`true`) or with one folder of pictures per class.
+    Data(bool),
+}
+
+/// Asks a person for a file or folder.
+pub trait FileDialogs {
+    /// Opens the dialog; the answer comes to `reply`, `None` if cancelled. Must not wait.
+    fn ask(&mut self, purpose: &Purpose, frame: &eframe::Frame, reply: Reply);
+}
+
+/// Where the answer goes.
+pub struct Reply {
+    sender: SyncSender<Option<PathBuf>>,
+    ctx: egui::Context,
+}
+
+impl Reply {
+    /// Gives the answer.
+    pub fn send(self, path: Option<PathBuf>) {
+        // The window may have closed meanwhile.
+        let _ = self.sender.send(path);
+        self.ctx.request_repaint();
+    }
+}
+
+/// A question that waits for its answer; one at a time.
+#[derive(Default)]
+pub struct Waiting(Option<(Purpose, Receiver<Option<PathBuf>>)>);
+
+impl Waiting {
+    /// Asks, unless a question is open already.
+    pub fn ask(&mut self, purpose: Purpose, dialogs: &mut dyn FileDialogs, frame: &eframe::Frame, ctx: &egui::Context) {
+        if self.0.is_some() {
+            return;
+        }
+        let (sender, inbox) = sync_channel(1);
+        dialogs.ask(&purpose, frame, Reply { sender, ctx: ctx.clone() });
+        self.0 = Some((purpose, inbox));
+    }
+
+    /// The answer, once there is one.
+    pub fn answer(&mut self) -> Option<(Purpose, PathBuf)> {
+        let (purpose, inbox) = self.0.take()?;
+        match inbox.try_recv() {
+            Ok(path) => path.map(|path| (purpose, path)),
+            Err(TryRecvError::Empty) => {
+                self.0 = Some((purpose, inbox));
+                None
+            }
+            Err(TryRecvError::Disconnected) => None,
+        }
+    }
+}
+
+/// The system's own dialogs.
+#[derive(Debug, Default)]
+pub struct SystemDialogs;
+
+impl FileDialogs for SystemDialogs {
+    fn ask(&mut self, purpose: &Purpose, frame: &eframe::Frame, reply: Reply) {
+        let dialog = rfd::AsyncFileDialog::new().set_parent(frame);
+        let networks = |dialog: rfd::AsyncFileDialog| dialog.add_filter("Striate network", &["json"]);
+        type Answer = std::pin::Pin<Box<dyn Future<Output = Option<rfd::FileHandle>> + Send>>;
+        // The dialog is made here, on the main thread, as some systems demand; its own thread only waits.
+        let answer: Answer = match purpose {
+            Purpose::Open => Box::pin(networks(dialog).set_title("Open network").pick_file()),
+            Purpose::Save(_, name) => {
+                Box::pin(networks(dialog).set_title("Save network").set_file_name(name.as_str()).save_file())
+            }
+            Purpose::Data(true) => Box::pin(dialog.set_title("Folder with MNIST's four files").pick_folder()),
+            Purpose::Data(false) => {
+                Box::pin(dialog.set_title("Folder with one folder of photos per class").pick_folder())
+            }
+        };
+        let wait = move || reply.send(pollster::block_on(answer).map(|file| file.path().to_owned()));
+        // Without the thread the reply is dropped, which counts as cancelled.
+        let _ = std::thread::Builder::new().name("striate-dialog".into()).spawn(wait);
+    }
+}
+
+/// What a closing window must settle first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Closing {
+    /// The tab that closes; all of them if `None`.
+    pub tab: Option<usize>,
+    /// Names of networks with unsaved changes.
+    pub unsaved: Vec<String>,
+    /// A run is under way.
+    pub is_training: bool,
+}
+
+/// The answer to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Close and lose the changes.
+    Close,
+    /// Stay.
+    Stay,
+}
+
+/// Asks before something is lost.
+pub fn closing_ui(ctx: &egui::Context, closing: &Closing) -> Option<Answer> {
+    let modal = egui::Modal::new(egui::Id::unique("closing")).show(ctx, |ui| {
+        ui.set_max_width(420.0);
+        ui.heading(if closing.unsaved.is_empty() { "A run is under way" } else { "There are unsaved changes" });
+        ui.add_space(size::HALF);
+        if !closing.unsaved.is_empty() {
+            ui.label(format!("Not saved: {}. Closing loses the changes.", closing.unsaved.join(", ")));
+        }
+        if closing.is_training && closing.tab.is_none() {
+            ui.label("Closing ends the training. Its last checkpoint stays, so that it can go on later.");
+        }
+        ui.add_space(size::STEP);
+        ui.horizontal(|ui| {
+            let stay = ui.button("Keep open").on_hover_text("Go back to the window").clicked();
+            let close = ui.button("Close anyway").on_hover_text("Close without saving").clicked();
+            if close { Some(Answer::Close) } else { stay.then_some(Answer::Stay) }
+        })
+        .inner
+    });
+    modal.inner.or_else(|| modal.should_close().then_some(Answer::Stay))
+}
+
+/// Shows a failure that a person must know of; `true` once read.
+pub fn failure_ui(ctx: &egui::Context, title: &str, message: &str) -> bool {
+    let modal = egui::Modal::new(egui::Id::unique("failure")).show(ctx, |ui| {
+        ui.set_max_width(460.0);
+        ui.heading(title);
+        ui.add_space(size::HALF);
+        ui.label(message);
+        ui.add_space(size::STEP);
+        ui.button("Close message").on_hover_text("Go back to the window").clicked()
+    });
+    modal.inner || modal.should_close()
+}
+
+/// All keys on one page; `true` once read.
+pub fn help_ui(ctx: &egui::Context) -> bool {
+    let modal = egui::Modal::new(egui::Id::unique("help")).show(ctx, |ui| {
+        let tokens = Tokens::of(ui);
+        ui.set_width(560.0);
+        ui.heading("Keys and help");
+        ui.add_space(size::HALF);
+        ui.label(
+            "Drag a layer from the palette onto a wire. Select it to change it. Costs follow at once. Press Train.",
+        );
+        ui.add_space(size::STEP);
+        egui::ScrollArea::vertical().max_height(380.0).show(ui, |ui| {
+            egui::Grid::new("keys").num_columns(3).spacing([20.0, 6.0]).show(ui, |ui| {
+                for spec in command::ALL {
+                    let keys: Vec<String> = spec.keys.iter().map(|keys| ui.ctx().format_shortcut(keys)).collect();
+                    ui.label(egui::RichText::new(keys.join(", ")).monospace().color(tokens.text_strong));
+                    ui.label(spec.label);
+                    ui.label(egui::RichText::new(spec.help).color(tokens.text_weak));
+                    ui.end_row();
+                }
+            });
+        });
+        ui.add_space(size::STEP);
+        ui.button("Close help").on_hover_text("Go back to the window").clicked()
+    });
+    modal.inner || modal.should_close()
+}

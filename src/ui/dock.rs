@@ -1,0 +1,125 @@
+//! The movable part of the window: the canvas, and the tabs below it. Knows panels by their ids only.
+
+use super::theme::{Tokens, size};
+use super::{Panel, PanelCx, UiCommand};
+use egui::{Color32, Stroke, Ui, Visuals, WidgetText};
+use egui_tiles::{
+    Behavior, Container, ResizeState, SimplificationOptions, TabState, Tile, TileId, Tiles, Tree, UiResponse,
+};
+use serde::{Deserialize, Serialize};
+
+/// A panel's place, by its id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pane(pub String);
+
+/// Key of the stored layout; another form of layout gets another number.
+pub const KEY: &str = "layout.v1";
+
+/// The canvas above, everything else in tabs below it.
+pub fn default_layout(panels: &[Box<dyn Panel>]) -> Tree<Pane> {
+    let mut tiles = Tiles::default();
+    let mut ids = panels.iter().map(|panel| Pane(panel.id().into()));
+    let Some(first) = ids.next() else { return Tree::empty(egui::Id::unique("dock")) };
+    let canvas = tiles.insert_pane(first);
+    let below: Vec<TileId> = ids.map(|pane| tiles.insert_pane(pane)).collect();
+    let tabs = tiles.insert_tab_tile(below);
+    let root = tiles.insert_vertical_tile(vec![canvas, tabs]);
+    if let Some(Tile::Container(Container::Linear(linear))) = tiles.get_mut(root) {
+        linear.shares.set_share(canvas, 1.65);
+        linear.shares.set_share(tabs, 1.0);
+    }
+    Tree::new(egui::Id::unique("dock"), root, tiles)
+}
+
+/// Whether every panel has exactly one place.
+pub fn is_whole(tree: &Tree<Pane>, panels: &[Box<dyn Panel>]) -> bool {
+    let count = tree.tiles.tiles().filter(|tile| matches!(tile, Tile::Pane(_))).count();
+    count == panels.len() && panels.iter().all(|panel| tree.tiles.find_pane(&Pane(panel.id().into())).is_some())
+}
+
+/// Brings a panel to the front.
+pub fn show(tree: &mut Tree<Pane>, id: &str) {
+    tree.make_active(|_, tile| matches!(tile, Tile::Pane(pane) if pane.0 == id));
+}
+
+/// Draws the panels at their places.
+pub struct Dock<'a, 'b> {
+    /// All of them.
+    pub panels: &'a mut [Box<dyn Panel>],
+    /// What they see.
+    pub cx: &'a PanelCx<'b>,
+    /// What they ask for.
+    pub out: &'a mut Vec<UiCommand>,
+}
+
+impl Behavior<Pane> for Dock<'_, '_> {
+    fn pane_ui(&mut self, ui: &mut Ui, _tile: TileId, pane: &mut Pane) -> UiResponse {
+        let tokens = Tokens::of(ui);
+        let Some(panel) = self.panels.iter_mut().find(|panel| panel.id() == pane.0) else { return UiResponse::None };
+        let frame = if panel.id() == "canvas" {
+            egui::Frame::new().fill(tokens.canvas)
+        } else {
+            egui::Frame::new().fill(tokens.panel).inner_margin(egui::Margin { left: 12, right: 12, top: 8, bottom: 8 })
+        };
+        frame.show(ui, |ui| {
+            ui.set_min_size(ui.available_size());
+            panel.ui(self.cx, ui, self.out);
+        });
+        UiResponse::None
+    }
+
+    fn tab_title_for_pane(&mut self, pane: &Pane) -> WidgetText {
+        self.panels.iter().find(|panel| panel.id() == pane.0).map_or_else(|| "".into(), |panel| panel.title().into())
+    }
+
+    fn on_tab_button(&mut self, tiles: &mut Tiles<Pane>, tile: TileId, response: egui::Response) -> egui::Response {
+        let Some(Tile::Pane(pane)) = tiles.get(tile) else { return response };
+        let Some(panel) = self.panels.iter().find(|panel| panel.id() == pane.0) else { return response };
+        let (title, help) = (panel.title(), panel.help());
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Tab, true, title));
+        response.on_hover_text(help)
+    }
+
+    fn tab_bar_height(&self, _style: &egui::Style) -> f32 {
+        size::TABS
+    }
+
+    fn gap_width(&self, _style: &egui::Style) -> f32 {
+        1.0
+    }
+
+    fn tab_title_spacing(&self, _visuals: &Visuals) -> f32 {
+        12.0
+    }
+
+    fn tab_bar_color(&self, visuals: &Visuals) -> Color32 {
+        visuals.panel_fill
+    }
+
+    fn tab_bg_color(&self, visuals: &Visuals, _tiles: &Tiles<Pane>, _tile: TileId, _state: &TabState) -> Color32 {
+        visuals.panel_fill
+    }
+
+    fn tab_outline_stroke(&self, _visuals: &Visuals, _tiles: &Tiles<Pane>, _tile: TileId, _state: &TabState) -> Stroke {
+        Stroke::NONE
+    }
+
+    fn tab_bar_hline_stroke(&self, visuals: &Visuals) -> Stroke {
+        visuals.widgets.noninteractive.bg_stroke
+    }
+
+    fn tab_text_color(&self, visuals: &Visuals, _tiles: &Tiles<Pane>, _tile: TileId, state: &TabState) -> Color32 {
+        if state.active { visuals.hyperlink_color } else { visuals.weak_text_color() }
+    }
+
+    fn resize_stroke(&self, style: &egui::Style, state: ResizeState) -> Stroke {
+        match state {
+            ResizeState::Idle => style.visuals.widgets.noninteractive.bg_stroke,
+            ResizeState::Hovering | ResizeState::Dragging => Stroke::new(2.0, style.visuals.hyperlink_color),
+        }
+    }
+
+    fn simplification_options(&self) -> SimplificationOptions {
+        SimplificationOptions { all_panes_must_have_tabs: false, ..SimplificationOptions::default() }
+    }
+}

@@ -1,0 +1,105 @@
+//! The network as a whole: its sums, its memory by three accounts, its name and seed.
+
+use super::{GestureTracker, finding_ui, row, section};
+use crate::graph::Edit;
+use crate::text;
+use crate::ui::fields::number;
+use crate::ui::theme::{Tokens, size};
+use crate::ui::{PanelCx, UiCommand};
+use egui::{RichText, Ui};
+
+/// Sums and settings of the document.
+pub(super) fn ui(ui: &mut Ui, cx: &PanelCx<'_>, tracker: &mut GestureTracker, out: &mut Vec<UiCommand>) {
+    let tokens = Tokens::of(ui);
+    let name = if cx.document.name.is_empty() { "Network" } else { &cx.document.name };
+    ui.label(RichText::new(name).size(size::FONT_HEADING).color(tokens.text_strong))
+        .on_hover_text("Nothing is selected: this is the whole network");
+    for found in cx.plan.diagnostics.iter().filter(|found| found.node.is_none()) {
+        finding_ui(ui, found, out);
+    }
+    let totals = &cx.cost.totals;
+    let mut figure = |label: &str, value: String, help: &str| {
+        row(ui, label, help, |ui| ui.label(RichText::new(value).color(tokens.text_strong)).on_hover_text(help));
+    };
+    figure("Parameters", text::count(totals.params()), "Weights and biases, as PyTorch counts them");
+    if totals.frozen > 0 {
+        figure("Trained", text::count(totals.trainable), "Those that training changes; the others are frozen");
+    }
+    if totals.state > 0 {
+        figure(
+            "Statistics",
+            text::count(totals.state),
+            "Running means and variances; Keras adds them to the parameters",
+        );
+    }
+    figure("MACs", text::count(totals.macs), "Multiply-adds for one image; bias not counted");
+    figure("Activations", text::bytes(totals.activation_bytes), "All outputs for one image");
+    let [height, width] = totals.field.pixels();
+    if height > 0 {
+        figure("Receptive field", format!("{height} × {width} px"), "How much of the input one output value sees");
+    }
+
+    section(ui, "Memory");
+    memory_ui(ui, cx);
+
+    section(ui, "Seed");
+    let mut seed = cx.document.seed;
+    let help = "Decides initial weights, split, order, augmentation and dropout. The same seed gives the same run.";
+    let response = row(ui, "Seed", help, |ui| number(ui, &mut seed, 0..=u64::from(u32::MAX), "", "Seed", help));
+    if let Some(gesture) = tracker.note(&response) {
+        out.push(UiCommand::Edit { edit: Edit::SetSeed(seed), path: None, gesture: Some(gesture) });
+    }
+}
+
+/// Textbook, planned and measured, with what separates them.
+fn memory_ui(ui: &mut Ui, cx: &PanelCx<'_>) {
+    let tokens = Tokens::of(ui);
+    let memory = &cx.cost.memory;
+    let batch = cx.cost.settings.batch;
+    let line = |ui: &mut Ui, label: &str, bytes: Option<u64>, help: &str| {
+        row(ui, label, help, |ui| {
+            let value = bytes.map_or_else(|| "not run yet".to_owned(), text::bytes);
+            let hover = bytes.map_or_else(
+                || help.to_owned(),
+                |bytes| format!("{help}\n{} bytes = {}", text::count(bytes), text::binary_bytes(bytes)),
+            );
+            ui.label(RichText::new(value).color(tokens.text_strong)).on_hover_text(hover);
+        });
+    };
+    ui.label(RichText::new(format!("Training, batch of {}", text::count(batch))).small().color(tokens.text_weak));
+    line(
+        ui,
+        "Textbook",
+        Some(memory.training_textbook_bytes),
+        "Batch × (input + all outputs) + parameters: what the exercise in the book computes.",
+    );
+    line(
+        ui,
+        "Planned",
+        Some(memory.training_planned_bytes),
+        "What this program will hold at its fullest moment: also gradients, the optimizer's memory and scratch space.",
+    );
+    let measured = cx.run.filter(|run| run.revision == cx.revision).and_then(|run| run.measured_bytes);
+    line(ui, "Measured", measured, "What the last run really held, over two steps.");
+    if let Some(capacity) = cx.capacity_bytes.filter(|capacity| memory.training_planned_bytes > *capacity) {
+        let message = format!(
+            "The plan must fit the device. It needs {}, {} has {}. Use a smaller batch and accumulate gradients.",
+            text::bytes(memory.training_planned_bytes),
+            cx.device,
+            text::bytes(capacity)
+        );
+        tokens.banner(true).show(ui, |ui| ui.label(RichText::new(message).color(tokens.error)));
+    }
+    egui::CollapsingHeader::new("Where the planned bytes go").id_salt("breakdown").show(ui, |ui| {
+        let parts = &memory.training;
+        line(ui, "Parameters", Some(parts.parameters), "Weights, biases and running statistics");
+        line(ui, "Gradients", Some(parts.gradients), "One number for each trained parameter that has been reached");
+        line(ui, "Optimizer", Some(parts.optimizer), "What the optimizer remembers between steps");
+        line(ui, "Batch", Some(parts.batch), "The images of the step");
+        line(ui, "Activations", Some(parts.activations), "Values kept for the backward pass");
+        line(ui, "Workspace", Some(parts.workspace), "Gradients of values, and scratch space of the op at work");
+    });
+    ui.label(RichText::new("Prediction, one image").small().color(tokens.text_weak));
+    line(ui, "Textbook", Some(memory.inference_textbook_bytes), "The largest pair of input and output, + parameters");
+    line(ui, "Planned", Some(memory.inference_planned_bytes), "What this program will hold");
+}

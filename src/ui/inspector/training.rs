@@ -1,0 +1,136 @@
+//! The training settings of the document as rows. Every change is an `Edit::SetTraining`.
+
+use super::{GestureTracker, choice, flag, new_gesture, number, row};
+use crate::graph::{EarlyStop, Edit, Optimizer, Schedule, TrainSpec};
+use crate::layers::ChoiceOption;
+use crate::ui::{PanelCx, UiCommand};
+use egui::Ui;
+
+const OPTIMIZERS: [ChoiceOption; 6] = [
+    ChoiceOption { id: "sgd", label: "SGD", help: "Step against the gradient." },
+    ChoiceOption { id: "momentum", label: "SGD, momentum", help: "Keeps part of the last step." },
+    ChoiceOption { id: "nesterov", label: "SGD, Nesterov", help: "Momentum with a look ahead." },
+    ChoiceOption { id: "adam", label: "Adam", help: "Scales each step by the gradient's recent size." },
+    ChoiceOption { id: "adamw", label: "AdamW", help: "Adam whose weight decay is apart from the gradient." },
+    ChoiceOption { id: "rmsprop", label: "RMSprop", help: "Divides by the root of the mean squared gradient." },
+];
+
+const SCHEDULES: [ChoiceOption; 5] = [
+    ChoiceOption { id: "constant", label: "Constant", help: "The same rate throughout." },
+    ChoiceOption { id: "step", label: "Step", help: "Multiplied by a factor every so many epochs." },
+    ChoiceOption { id: "cosine", label: "Cosine", help: "Half a cosine down to a floor at the end." },
+    ChoiceOption { id: "warm_up", label: "Warm-up", help: "A linear rise over the first epochs." },
+    ChoiceOption { id: "one_cycle", label: "One cycle", help: "Up, then far down (Smith 2018)." },
+];
+
+/// One widget after another, noting changes.
+struct Rows<'a> {
+    ui: &'a mut Ui,
+    tracker: &'a mut GestureTracker,
+    change: Option<u64>,
+}
+
+impl Rows<'_> {
+    fn number<N: egui::emath::Numeric>(
+        &mut self,
+        value: &mut N,
+        range: std::ops::RangeInclusive<N>,
+        name: &str,
+        help: &str,
+    ) {
+        let response = row(self.ui, name, help, |ui| number(ui, value, range, "", name, help));
+        self.change = self.tracker.note(&response).or(self.change);
+    }
+
+    fn flag(&mut self, value: &mut bool, name: &str, help: &str) -> bool {
+        let changed = row(self.ui, name, help, |ui| flag(ui, value, name, help)).changed();
+        if changed {
+            self.change = Some(new_gesture());
+        }
+        changed
+    }
+
+    fn choice(&mut self, options: &[ChoiceOption], id: &str, name: &str, help: &str) -> Option<&'static str> {
+        let mut selected = options.iter().position(|option| option.id == id).unwrap_or(0);
+        if !row(self.ui, name, help, |ui| choice(ui, name, options, &mut selected)) {
+            return None;
+        }
+        self.change = Some(new_gesture());
+        options.get(selected).map(|option| option.id)
+    }
+}
+
+/// The training settings.
+pub(super) fn ui(ui: &mut Ui, cx: &PanelCx<'_>, tracker: &mut GestureTracker, out: &mut Vec<UiCommand>) {
+    let mut spec: TrainSpec = cx.document.training.clone();
+    let mut rows = Rows { ui, tracker, change: None };
+    rows.number(&mut spec.epochs, 1..=100_000, "Epochs", "Passes over all training images.");
+    rows.number(&mut spec.batch, 1..=65_536, "Batch", "Images per step. Memory grows with it.");
+    rows.number(&mut spec.learning_rate, 1e-8..=100.0, "Learning rate", "How far a step goes.");
+    let help = "How gradients become steps.";
+    if let Some(chosen) = rows.choice(&OPTIMIZERS, spec.optimizer.id(), "Optimizer", help).and_then(Optimizer::from_id)
+    {
+        spec.optimizer = chosen;
+    }
+    optimizer_ui(&mut rows, &mut spec.optimizer);
+    let help = "The learning rate over the run.";
+    if let Some(chosen) = rows.choice(&SCHEDULES, spec.schedule.id(), "Schedule", help).and_then(Schedule::from_id) {
+        spec.schedule = chosen;
+    }
+    match &mut spec.schedule {
+        Schedule::Step { every_epochs, gamma } => {
+            rows.number(every_epochs, 1..=100_000, "Every epochs", "Epochs between two drops.");
+            rows.number(gamma, 1e-6..=1.0, "Factor", "What the rate is multiplied by at each drop.");
+        }
+        Schedule::Cosine { floor } => {
+            rows.number(floor, 0.0..=1.0, "Floor", "The last rate, as a share of the base rate.")
+        }
+        Schedule::WarmUp { epochs } => rows.number(epochs, 0.0..=1_000.0, "Rise", "Epochs of the rise."),
+        Schedule::Constant | Schedule::OneCycle => {}
+    }
+    rows.number(
+        &mut spec.weight_decay,
+        0.0..=10.0,
+        "Weight decay",
+        "Pulls weights towards zero; never biases and norms.",
+    );
+    let mut clips = spec.clip_norm.is_some();
+    if rows.flag(&mut clips, "Clip gradients", "Scales gradients down whose global norm is larger than a limit.") {
+        spec.clip_norm = clips.then_some(1.0);
+    }
+    if let Some(norm) = &mut spec.clip_norm {
+        rows.number(norm, 1e-6..=1e6, "Largest norm", "The limit of the global norm.");
+    }
+    let help = "Micro-steps whose gradients are averaged into one step: a larger batch in the same memory.";
+    rows.number(&mut spec.accumulate, 1..=1_024, "Accumulate", help);
+    let mut stops = spec.early_stop.is_some();
+    if rows.flag(&mut stops, "Early stop", "Ends the run when the validation loss no longer falls.") {
+        spec.early_stop = stops.then_some(EarlyStop { patience: 5, min_delta: 0.0 });
+    }
+    if let Some(stop) = &mut spec.early_stop {
+        rows.number(&mut stop.patience, 1..=1_000, "Patience", "Epochs without a better validation loss.");
+        rows.number(&mut stop.min_delta, 0.0..=10.0, "Least gain", "How much lower counts as better.");
+    }
+    if let Some(gesture) = rows.change.filter(|_| spec != cx.document.training) {
+        out.push(UiCommand::Edit { edit: Edit::SetTraining(Box::new(spec)), path: None, gesture: Some(gesture) });
+    }
+}
+
+fn optimizer_ui(rows: &mut Rows<'_>, optimizer: &mut Optimizer) {
+    match optimizer {
+        Optimizer::Sgd { momentum, .. } if *momentum > 0.0 => {
+            rows.number(momentum, 0.01..=0.999, "Momentum", "Share of the last step that is kept.");
+        }
+        Optimizer::Sgd { .. } => {}
+        Optimizer::Adam { beta1, beta2, eps } | Optimizer::AdamW { beta1, beta2, eps } => {
+            rows.number(beta1, 0.0..=0.9999, "Beta 1", "Decay of the mean of gradients.");
+            rows.number(beta2, 0.0..=0.99999, "Beta 2", "Decay of the mean of squared gradients.");
+            rows.number(eps, 1e-12..=1e-2, "Epsilon", "Keeps the division from growing without bound.");
+        }
+        Optimizer::RmsProp { alpha, momentum, eps } => {
+            rows.number(alpha, 0.0..=0.9999, "Alpha", "Decay of the mean of squared gradients.");
+            rows.number(momentum, 0.0..=0.999, "Momentum", "Share of the last step that is kept.");
+            rows.number(eps, 1e-12..=1e-2, "Epsilon", "Keeps the division from growing without bound.");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! RAM three times over: what a textbook counts, what this engine plans to hold, and what it really held.
+
+use super::kit;
+use super::settings::Settings;
+use super::theme::{Tokens, size};
+use super::{PanelCx, UiCommand};
+use crate::plan::Memory;
+use crate::text;
+use egui::{RichText, Ui, vec2};
+
+/// The part of the cost panel about RAM.
+#[derive(Debug, Default)]
+pub(super) struct MemoryView {
+    settings: Settings,
+}
+
+impl MemoryView {
+    /// Draws it.
+    pub(super) fn ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+        kit::title(ui, "RAM, three truths");
+        kit::weak(ui, "Counted by the textbook's rule, planned for this engine, and really held.");
+        ui.add_space(size::HALF);
+        self.settings_ui(cx, ui, out);
+        ui.add_space(size::STEP);
+
+        let memory = &cx.cost.memory;
+        let element = cx.cost.settings.dtype.bytes();
+        section(
+            ui,
+            "Using it, one image",
+            &[
+                (
+                    "Textbook",
+                    Some(memory.inference_textbook_bytes),
+                    "Parameters, and the largest pair of what one layer reads and what it makes",
+                ),
+                (
+                    "Planned",
+                    Some(memory.inference_planned_bytes),
+                    "Everything this engine holds at the fullest moment of one forward pass",
+                ),
+            ],
+        );
+        kit::weak(ui, inference_words(memory));
+        ui.add_space(size::STEP);
+
+        let measured = cx.run.filter(|run| run.revision == cx.revision).and_then(|run| run.measured_bytes);
+        let batch = cx.cost.settings.batch;
+        section(
+            ui,
+            &format!("Training it, {} images a step", text::count(batch)),
+            &[
+                (
+                    "Textbook",
+                    Some(memory.training_textbook_bytes),
+                    "Batch × (input and outputs of all layers) and the parameters once",
+                ),
+                (
+                    "Planned",
+                    Some(memory.training_planned_bytes),
+                    "Everything this engine holds at the fullest moment of a training step",
+                ),
+                ("Measured", measured, "The most the engine really held, counted by its allocator"),
+            ],
+        );
+        kit::weak(ui, training_words(memory, measured, element));
+        ui.add_space(size::HALF);
+        breakdown_ui(ui, memory);
+    }
+
+    fn settings_ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+        self.settings.begin(cx);
+        ui.horizontal_wrapped(|ui| {
+            self.settings.batch_ui(ui);
+            self.settings.dtype_ui(ui);
+            self.settings.optimizer_ui(ui);
+        });
+        self.settings.end(cx, out);
+    }
+}
+
+/// A heading with bars on one scale.
+fn section(ui: &mut Ui, heading: &str, rows: &[(&str, Option<u64>, &str)]) {
+    let tokens = Tokens::of(ui);
+    kit::title(ui, heading);
+    let most = rows.iter().filter_map(|row| row.1).max().unwrap_or(1).max(1);
+    for (index, (name, bytes, hover)) in rows.iter().enumerate() {
+        ui.horizontal(|ui| {
+            let label = egui::Label::new(RichText::new(*name).color(tokens.text));
+            ui.add_sized(vec2(64.0, 18.0), label).on_hover_text(*hover);
+            let width = (ui.available_width() - 92.0).max(60.0);
+            let color = tokens.families.get(index + 1).copied().unwrap_or(tokens.bar);
+            #[expect(clippy::cast_possible_truncation, reason = "a share for a bar")]
+            let share = bytes.map_or(0.0, |bytes| (bytes as f64 / most as f64) as f32);
+            kit::thin_bar(ui, share, width, color).on_hover_text(*hover);
+            let value = bytes.map_or_else(|| "not yet".into(), text::bytes);
+            ui.label(RichText::new(value).color(tokens.text_strong)).on_hover_text(bytes.map_or_else(
+                || "Train one step to measure it".into(),
+                |bytes| format!("{} bytes = {}", text::count(bytes), text::binary_bytes(bytes)),
+            ));
+        });
+    }
+}
+
+fn inference_words(memory: &Memory) -> String {
+    let (textbook, planned) = (memory.inference_textbook_bytes, memory.inference_planned_bytes);
+    if planned > textbook {
+        format!(
+            "Planned is {} more: convolutions work on rearranged copies, and branches wait for each other.",
+            text::bytes(planned - textbook)
+        )
+    } else {
+        format!(
+            "Planned is {} less: values are given back as soon as nothing reads them.",
+            text::bytes(textbook - planned)
+        )
+    }
+}
+
+fn training_words(memory: &Memory, measured: Option<u64>, element: u64) -> String {
+    let parts = &memory.training;
+    let mut words = format!(
+        "The textbook counts every output once at {element} bytes a number. The engine adds gradients ({}), the optimizer's \
+         state ({}) and workspace ({}), and keeps what the backward pass needs.",
+        text::bytes(parts.gradients),
+        text::bytes(parts.optimizer),
+        text::bytes(parts.workspace),
+    );
+    match measured {
+        Some(measured) => {
+            let planned = memory.training_planned_bytes.max(1);
+            let percent = (measured as f64 / planned as f64 - 1.0) * 100.0;
+            words.push_str(&format!(
+                " Measured is {percent:+.0} % against the plan: allocators round up, and buffers are reused."
+            ));
+        }
+        None => words.push_str(" Nothing is measured for this network yet: train one step."),
+    }
+    words
+}
+
+/// What the planned bytes are made of, as one stacked bar with a legend.
+fn breakdown_ui(ui: &mut Ui, memory: &Memory) {
+    let tokens = Tokens::of(ui);
+    let parts = &memory.training;
+    let rows = [
+        ("Activations", parts.activations, "Outputs and copies kept for the backward pass"),
+        ("Workspace", parts.workspace, "Gradients of values and scratch space of the layer at work"),
+        ("Batch", parts.batch, "The images of the step"),
+        ("Parameters", parts.parameters, "Weights, biases, running statistics"),
+        ("Gradients", parts.gradients, "One number per trained parameter"),
+        ("Optimizer", parts.optimizer, "What the optimizer remembers per parameter"),
+    ];
+    let total = parts.total().max(1) as f64;
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 10.0), egui::Sense::hover());
+    let mut x = rect.left();
+    for (index, (_, bytes, _)) in rows.iter().enumerate() {
+        #[expect(clippy::cast_possible_truncation, reason = "a width in points")]
+        let width = (*bytes as f64 / total) as f32 * rect.width();
+        let part = egui::Rect::from_min_size(egui::pos2(x, rect.top()), vec2(width, rect.height()));
+        ui.painter().rect_filled(part, 0.0, tokens.families.get(index + 1).copied().unwrap_or(tokens.bar));
+        x += width;
+    }
+    ui.horizontal_wrapped(|ui| {
+        for (index, (name, bytes, hover)) in rows.iter().enumerate() {
+            ui.horizontal(|ui| {
+                ui.spacing_mut().item_spacing.x = 4.0;
+                let (dot, _) = ui.allocate_exact_size(vec2(8.0, 8.0), egui::Sense::hover());
+                ui.painter().circle_filled(
+                    dot.center(),
+                    4.0,
+                    tokens.families.get(index + 1).copied().unwrap_or(tokens.bar),
+                );
+                ui.label(RichText::new(format!("{name} {}", text::bytes(*bytes))).small().color(tokens.text_weak))
+                    .on_hover_text(*hover);
+            });
+        }
+    });
+}

@@ -1,0 +1,275 @@
+//! The top of the window: menus, device, run buttons, the RAM gauge; and the tabs of the documents.
+
+use super::UiCommand;
+use super::app::App;
+use super::command;
+use super::kit::{self, Symbol};
+use super::runs::RunState;
+use super::theme::{self, Tokens, size};
+use crate::{presets, text};
+use egui::{RichText, Sense, Ui, vec2};
+
+/// A menu entry of the command table.
+fn entry(ui: &mut Ui, id: &str, is_enabled: bool, label: Option<String>, out: &mut Vec<UiCommand>) -> bool {
+    let Some(spec) = command::find(id) else { return false };
+    let button = egui::Button::new(label.unwrap_or_else(|| spec.label.to_owned()))
+        .shortcut_text(command::keys_text(ui.ctx(), id));
+    let clicked = ui.add_enabled(is_enabled, button).on_hover_text(spec.help).clicked();
+    if clicked {
+        out.extend(command::ui_command(id));
+        ui.close();
+    }
+    clicked
+}
+
+impl App {
+    /// The bar at the top.
+    pub(super) fn top_ui(&mut self, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+        ui.horizontal_centered(|ui| {
+            self.menus_ui(ui, out);
+            ui.separator();
+            self.device_ui(ui, out);
+            self.run_buttons_ui(ui, out);
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| self.gauge_ui(ui));
+        });
+    }
+
+    fn menus_ui(&mut self, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+        egui::MenuBar::new().ui(ui, |ui| {
+            ui.menu_button("File", |ui| self.file_menu(ui, out));
+            ui.menu_button("Edit", |ui| {
+                let history = &self.workspace.front().history;
+                let undo = history.undo_label().map(|label| format!("Undo {label}"));
+                entry(ui, "undo", undo.is_some(), undo, out);
+                let redo = history.redo_label().map(|label| format!("Redo {label}"));
+                entry(ui, "redo", redo.is_some(), redo, out);
+                ui.separator();
+                let selection = self.workspace.front().selection.clone();
+                let delete = egui::Button::new("Delete").shortcut_text(command::keys_text(ui.ctx(), "delete"));
+                if ui
+                    .add_enabled(!selection.is_empty(), delete)
+                    .on_hover_text(command::hover_text(ui.ctx(), "delete"))
+                    .clicked()
+                {
+                    out.push(UiCommand::edit(crate::graph::Edit::Remove { nodes: selection }));
+                    ui.close();
+                }
+            });
+            ui.menu_button("View", |ui| self.view_menu(ui, out));
+            ui.menu_button("Run", |ui| self.run_menu(ui, out));
+            ui.menu_button("Help", |ui| {
+                if entry(ui, "help", true, None, out) {
+                    self.is_help_open = true;
+                }
+                ui.separator();
+                kit::weak(ui, format!("Striate {}", env!("CARGO_PKG_VERSION")));
+            });
+        });
+    }
+
+    fn file_menu(&mut self, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+        entry(ui, "new", true, None, out);
+        entry(ui, "open", true, None, out);
+        ui.menu_button("Open preset", |ui| {
+            for preset in presets::ALL {
+                if ui.button(preset.id).on_hover_text(preset.summary).clicked() {
+                    out.push(UiCommand::OpenPreset(preset.id.into()));
+                    ui.close();
+                }
+            }
+        });
+        ui.add_enabled_ui(!self.prefs.recent.is_empty(), |ui| {
+            ui.menu_button("Open recent", |ui| {
+                for path in &self.prefs.recent {
+                    let name = path.file_name().unwrap_or_default().to_string_lossy();
+                    if ui.button(name).on_hover_text(path.display().to_string()).clicked() {
+                        out.push(UiCommand::Open(Some(path.clone())));
+                        ui.close();
+                    }
+                }
+            });
+        });
+        ui.separator();
+        entry(ui, "save", true, None, out);
+        entry(ui, "save_as", true, None, out);
+        ui.separator();
+        if entry(ui, "close", true, None, out) {
+            out.push(UiCommand::CloseDocument(self.workspace.active));
+        }
+        if ui.button("Quit").on_hover_text("Close the window").clicked() {
+            out.push(UiCommand::Quit);
+            ui.close();
+        }
+    }
+
+    fn view_menu(&mut self, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+        entry(ui, "fit", true, None, out);
+        entry(ui, "actual_size", true, None, out);
+        ui.separator();
+        ui.checkbox(&mut self.prefs.show_palette, "Palette").on_hover_text("Show the list of layers");
+        ui.checkbox(&mut self.prefs.show_inspector, "Inspector").on_hover_text("Show the settings of the selection");
+        for panel in &self.panels {
+            if ui.button(panel.title()).on_hover_text(panel.help()).clicked() {
+                out.push(UiCommand::ShowPanel(panel.id()));
+                ui.close();
+            }
+        }
+        if ui.button("Reset layout").on_hover_text("Put every panel back to its place").clicked() {
+            self.reset_layout();
+            ui.close();
+        }
+        ui.separator();
+        for (preference, name) in theme::PREFERENCES {
+            let is_chosen = self.prefs.theme == preference;
+            if ui.radio(is_chosen, name).on_hover_text(format!("Colours: {}", name.to_lowercase())).clicked() {
+                self.set_theme(ui.ctx(), preference);
+                ui.close();
+            }
+        }
+    }
+
+    fn run_menu(&mut self, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+        let busy = self.session.is_busy();
+        let is_paused = self.session.run().is_some_and(|run| run.state == RunState::Paused);
+        let label = is_paused.then(|| "Go on".to_owned());
+        entry(ui, "train", !busy || is_paused, label, out);
+        entry(ui, "pause", busy && !is_paused, None, out);
+        entry(ui, "stop", busy, None, out);
+        entry(ui, "stop_best", busy, None, out);
+        ui.separator();
+        let resume = ui.add_enabled(!busy && self.session.run().is_some(), egui::Button::new("Resume last run"));
+        if resume.on_hover_text("Go on from the last checkpoint of the last run").clicked() {
+            out.push(UiCommand::ResumeRun);
+            ui.close();
+        }
+    }
+
+    fn device_ui(&self, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+        let name = self.session.device_info().map_or("CPU", |device| device.name.as_str());
+        let short: String =
+            if name.chars().count() > 22 { name.chars().take(21).chain(['…']).collect() } else { name.into() };
+        let is_enabled = !self.session.is_busy();
+        let combo = ui.add_enabled_ui(is_enabled, |ui| {
+            egui::ComboBox::from_id_salt("device").width(120.0).selected_text(short).show_ui(ui, |ui| {
+                for device in self.session.devices() {
+                    let capacity = device.capacity_bytes.map_or_else(|| "capacity unknown".into(), text::bytes);
+                    let label = format!("{}  ({}, {capacity})", device.name, device.kind.label());
+                    let is_chosen = device.id == self.session.device();
+                    let hover = format!("{} {}", device.backend, device.driver);
+                    if ui.selectable_label(is_chosen, label).on_hover_text(hover).clicked() {
+                        out.push(UiCommand::ChooseDevice(device.id.clone()));
+                    }
+                }
+            })
+        });
+        let response = combo.inner.response;
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, is_enabled, format!("Device: {name}")));
+        response.on_hover_text("What the network is trained on. It cannot change during a run");
+    }
+
+    fn run_buttons_ui(&self, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+        let busy = self.session.is_busy();
+        let is_paused = self.session.run().is_some_and(|run| run.state == RunState::Paused);
+        let problem = self.workspace.front().derived().plan.first_error();
+        let hover = |ui: &Ui, id: &str| command::hover_text(ui.ctx(), id);
+        if !busy || is_paused {
+            let (label, ready) = if is_paused { ("Go on", true) } else { ("Train", problem.is_none()) };
+            let button = kit::symbol_button(ui, Symbol::Play, label, true, ready);
+            let button = button.on_hover_text(hover(ui, "train"));
+            if button.on_disabled_hover_text(problem.unwrap_or_default()).clicked() {
+                out.push(UiCommand::Train);
+            }
+        } else if kit::symbol_button(ui, Symbol::Pause, "Pause", false, true)
+            .on_hover_text(hover(ui, "pause"))
+            .clicked()
+        {
+            out.push(UiCommand::Pause);
+        }
+        if kit::symbol_button(ui, Symbol::Stop, "Stop", false, busy).on_hover_text(hover(ui, "stop")).clicked() {
+            out.push(UiCommand::Stop { keep_best: false });
+        }
+        if ui.available_width() > 330.0 || busy {
+            let best = kit::symbol_button(ui, Symbol::StopBest, "Stop and keep best", false, busy);
+            if best.on_hover_text(hover(ui, "stop_best")).clicked() {
+                out.push(UiCommand::Stop { keep_best: true });
+            }
+        }
+    }
+
+    fn gauge_ui(&self, ui: &mut Ui) {
+        let tokens = Tokens::of(ui);
+        let planned = self.workspace.front().derived().cost.memory.training_planned_bytes;
+        let capacity = self.session.device_info().and_then(|device| device.capacity_bytes);
+        let width = ui.available_width().clamp(90.0, 220.0);
+        let (share, color, mut text) = match capacity {
+            Some(capacity) => {
+                #[expect(clippy::cast_possible_truncation, reason = "a share for a bar")]
+                let share = (planned as f64 / capacity.max(1) as f64) as f32;
+                let color = match share {
+                    share if share > 1.0 => tokens.error,
+                    share if share > 0.8 => tokens.warning,
+                    _ => tokens.bar,
+                };
+                (share, color, format!("RAM {} of {}", text::bytes(planned), text::bytes(capacity)))
+            }
+            None => (0.0, tokens.bar, format!("RAM {}, capacity unknown", text::bytes(planned))),
+        };
+        if width < 170.0 {
+            text = format!("RAM {}", text::bytes(planned));
+        }
+        let hover = "Planned RAM of one training step against what the device has.\n\
+             Textbook: every output counted once. Planned: what this engine will hold at its fullest moment, with gradients, \
+             optimizer and workspace. Measured: what it really held, known after the first steps. The Cost panel shows all three.";
+        kit::gauge(ui, share, width, color, &text, "Planned RAM").on_hover_text(hover);
+    }
+
+    /// The tabs of the documents.
+    pub(super) fn tabs_ui(&self, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+        let tokens = Tokens::of(ui);
+        ui.horizontal_centered(|ui| {
+            ui.spacing_mut().item_spacing.x = 2.0;
+            for (index, open) in self.workspace.documents.iter().enumerate() {
+                let is_front = index == self.workspace.active;
+                let fill = if is_front { tokens.canvas } else { tokens.panel };
+                let frame = egui::Frame::new()
+                    .fill(fill)
+                    .corner_radius(size::RADIUS)
+                    .inner_margin(egui::Margin::symmetric(8, 2));
+                frame.show(ui, |ui| {
+                    ui.spacing_mut().item_spacing.x = 6.0;
+                    let is_modified = open.history.is_modified();
+                    if is_modified {
+                        let (dot, response) = ui.allocate_exact_size(vec2(7.0, 7.0), Sense::hover());
+                        ui.painter().circle_filled(dot.center(), 3.5, tokens.accent);
+                        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, "Modified"));
+                        response.on_hover_text("There are changes that are not saved");
+                    }
+                    let title = open.title();
+                    let color = if is_front { tokens.text_strong } else { tokens.text_weak };
+                    let label =
+                        egui::Label::new(RichText::new(&title).color(color)).selectable(false).sense(Sense::click());
+                    let file =
+                        open.file.as_ref().map_or_else(|| "Not saved yet".into(), |file| file.display().to_string());
+                    let label = ui.add(label);
+                    label.widget_info(|| {
+                        egui::WidgetInfo::selected(egui::Role::Tab, true, is_front, format!("Network {title}"))
+                    });
+                    if label.on_hover_text(file).clicked() {
+                        out.push(UiCommand::ShowDocument(index));
+                    }
+                    let close =
+                        ui.add(egui::Button::new(RichText::new("×").color(tokens.text_weak)).frame(false).small());
+                    close.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Close {title}")));
+                    if close.on_hover_text("Close this network").clicked() {
+                        out.push(UiCommand::CloseDocument(index));
+                    }
+                });
+            }
+            let add = ui.add(egui::Button::new(RichText::new("+").color(tokens.text_weak)).frame(false));
+            add.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, "New network"));
+            if add.on_hover_text(command::hover_text(ui.ctx(), "new")).clicked() {
+                out.push(UiCommand::New);
+            }
+        });
+    }
+}

@@ -1,0 +1,148 @@
+//! Pictures of the real window, made without a display: `striate screenshots` drives the very app that people use.
+
+use super::app::{App, Options};
+use super::runs::RunState;
+use crate::graph::{Edit, NodeId};
+use crate::layers::Family;
+use anyhow::{Context as _, Result, bail};
+use egui::ThemePreference;
+use egui_kittest::Harness;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Size of the window in the pictures.
+const SIZE: [f32; 2] = [1440.0, 900.0];
+/// Longest wait for the engine.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Writes cost, training, feature maps and a diagnostic as PNGs into a folder, each dark and light.
+///
+/// # Errors
+/// The folder cannot be written, no picture can be rendered, or training does not come along.
+pub fn screenshots(dir: &Path) -> Result<()> {
+    std::fs::create_dir_all(dir).with_context(|| format!("{} cannot be made", dir.display()))?;
+    let scratch = std::env::temp_dir().join(format!("striate-screenshots-{}", std::process::id()));
+    let result = Studio::new(&scratch).shoot(dir);
+    // The runs in it were for show; a folder that stays behind does no harm.
+    let _ = std::fs::remove_dir_all(&scratch);
+    result
+}
+
+/// The app in front of a camera.
+struct Studio {
+    harness: Harness<'static, App>,
+}
+
+impl Studio {
+    fn new(scratch: &Path) -> Self {
+        let storage = Some(scratch.to_path_buf());
+        let options = Options { storage, theme: Some(ThemePreference::Dark), ..Options::default() };
+        let harness = Harness::builder()
+            .with_size(SIZE)
+            .with_pixels_per_point(1.5)
+            .with_render_cursor(false)
+            .with_accessibility_check(false)
+            .wgpu()
+            .build_eframe(|cc| App::new(cc, options));
+        Self { harness }
+    }
+
+    fn shoot(&mut self, dir: &Path) -> Result<()> {
+        self.wait("the data", |app| !app.data().classes.is_empty())?;
+        self.show("cost");
+        self.snap(dir, "cost")?;
+
+        let mut training = self.harness.state().document().training.clone();
+        training.epochs = 5;
+        self.edit(Edit::SetTraining(Box::new(training)))?;
+        self.harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::Enter);
+        self.wait("training", |app| {
+            app.run().is_some_and(|run| run.epochs.len() >= 3 || matches!(run.state, RunState::Finished(_)))
+        })?;
+        self.snap(dir, "training")?;
+
+        let first = self.node_of(Family::Convolution).context("LeNet-5 has a convolution")?;
+        self.harness.state_mut().workspace.front_mut().selection = vec![first];
+        self.show("feature-maps");
+        self.wait("feature maps", |app| {
+            app.run().and_then(|run| run.probe.as_ref()).is_some_and(|probe| !probe.planes.is_empty())
+        })?;
+        self.wait("the end of the run", |app| !app.session.is_busy())?;
+        self.steps(10);
+        self.snap(dir, "feature-maps")?;
+
+        // Without Flatten the first dense layer meets a map.
+        let graph = &self.harness.state().document().graph;
+        let flatten = graph.nodes.iter().find(|node| node.content.kind_id() == "flatten").map(|node| node.id);
+        let dense = self.node_of(Family::Dense);
+        self.edit(Edit::Remove { nodes: vec![flatten.context("LeNet-5 has a Flatten")?] })?;
+        let dense = self
+            .harness
+            .state()
+            .document()
+            .graph
+            .nodes
+            .iter()
+            .find(|node| node.content.kind_id() == "dense")
+            .map(|node| node.id)
+            .or(dense);
+        self.harness.state_mut().workspace.front_mut().selection = dense.into_iter().collect();
+        self.show("cost");
+        self.snap(dir, "diagnostic")
+    }
+
+    fn node_of(&self, family: Family) -> Option<NodeId> {
+        let graph = &self.harness.state().document().graph;
+        graph
+            .nodes
+            .iter()
+            .find(|node| node.content.about().is_some_and(|about| about.family == family))
+            .map(|node| node.id)
+    }
+
+    fn edit(&mut self, edit: Edit) -> Result<()> {
+        let front = self.harness.state_mut().workspace.front_mut();
+        front.edit(&edit, Some(Vec::new()), None).map_err(|refused| anyhow::anyhow!(refused))
+    }
+
+    fn show(&mut self, panel: &str) {
+        self.harness.state_mut().show_panel(panel);
+        self.steps(4);
+    }
+
+    fn steps(&mut self, count: usize) {
+        for _ in 0..count {
+            self.harness.step();
+            std::thread::sleep(Duration::from_millis(15));
+        }
+    }
+
+    fn wait(&mut self, what: &str, is_done: impl Fn(&App) -> bool) -> Result<()> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            self.steps(1);
+            let app = self.harness.state();
+            if is_done(app) {
+                return Ok(());
+            }
+            if let Some(bad) = app.bad_news() {
+                bail!("Waiting for {what}: {bad}");
+            }
+            if Instant::now() > end {
+                bail!("Waiting for {what} took more than {} s", PATIENCE.as_secs());
+            }
+        }
+    }
+
+    fn snap(&mut self, dir: &Path, name: &str) -> Result<()> {
+        for (theme, suffix) in [(ThemePreference::Light, "-light"), (ThemePreference::Dark, "")] {
+            let ctx = self.harness.ctx.clone();
+            self.harness.state_mut().set_theme(&ctx, theme);
+            self.steps(4);
+            let image = self.harness.render().map_err(|error| anyhow::anyhow!("Rendering failed: {error}"))?;
+            let path = dir.join(format!("{name}{suffix}.png"));
+            image.save(&path).with_context(|| format!("{} cannot be written", path.display()))?;
+        }
+        Ok(())
+    }
+}

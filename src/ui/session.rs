@@ -1,0 +1,360 @@
+//! The window's side of the engine: one worker process, its devices, the run it trains and what was looked at last.
+//!
+//! Everything goes through the supervisor; nothing here waits. Knows neither documents' history nor panels.
+
+use super::runs::{RunState, RunView};
+use super::session_events::Progress;
+use crate::data::Split;
+use crate::engine::Supervisor;
+use crate::engine::protocol::{
+    Command, DeviceChoice, DeviceInfo, DeviceKind, Event, ImageRef, NetworkRef, ProbeRequest, RunId, TrainRequest,
+};
+use crate::graph::Document;
+use crate::plan::Engine;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Most repaints a second that the engine may cause.
+const REPAINT: Duration = Duration::from_millis(33);
+/// Time between looks into the network while it trains.
+const PROBE: Duration = Duration::from_millis(100);
+/// Lines the log keeps.
+const LOG_LINES: usize = 2_000;
+
+/// Bad news that stays until it is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Banner {
+    /// In words.
+    pub message: String,
+    /// Whether a run can go on from its last checkpoint.
+    pub can_resume: bool,
+}
+
+/// What a look asks for: layer and image.
+type Look = (String, String, usize);
+
+/// The engine as the window sees it.
+#[derive(Debug)]
+pub(super) struct Session {
+    exe: PathBuf,
+    runs: PathBuf,
+    supervisor: Option<Supervisor>,
+    awake: Arc<AtomicBool>,
+    device: String,
+    is_open: bool,
+    pub(super) devices: Vec<DeviceInfo>,
+    pub(super) log: Vec<String>,
+    pub(super) banner: Option<Banner>,
+    pub(super) run: Option<RunView>,
+    pub(super) run_id: RunId,
+    pub(super) progress: Progress,
+    request: Option<TrainRequest>,
+    document: Option<Arc<Document>>,
+    serial: u64,
+    look: Option<Look>,
+    asked_at: Option<Instant>,
+    pub(super) in_flight: bool,
+    looks: u64,
+}
+
+impl Session {
+    /// A session that will start `exe worker` and keep its runs in a folder.
+    pub(super) fn new(exe: PathBuf, runs: PathBuf) -> Self {
+        Self {
+            exe,
+            runs,
+            supervisor: None,
+            awake: Arc::default(),
+            device: "cpu".into(),
+            is_open: false,
+            devices: Vec::new(),
+            log: Vec::new(),
+            banner: None,
+            run: None,
+            run_id: RunId(0),
+            progress: Progress::default(),
+            request: None,
+            document: None,
+            serial: 0,
+            look: None,
+            asked_at: None,
+            in_flight: false,
+            looks: 0,
+        }
+    }
+
+    /// The devices, CPU first.
+    pub(super) fn devices(&self) -> &[DeviceInfo] {
+        &self.devices
+    }
+
+    /// Id of the chosen device.
+    pub(super) fn device(&self) -> &str {
+        &self.device
+    }
+
+    /// The chosen device, once the list is there.
+    pub(super) fn device_info(&self) -> Option<&DeviceInfo> {
+        self.devices.iter().find(|device| device.id == self.device)
+    }
+
+    /// What the planned figures should assume.
+    pub(super) fn engine(&self) -> Engine {
+        if self.device == "cpu" { Engine::Cpu } else { Engine::Gpu }
+    }
+
+    /// The run, if any.
+    pub(super) fn run(&self) -> Option<&RunView> {
+        self.run.as_ref()
+    }
+
+    /// The run's document: which one, and as it was at the start.
+    pub(super) fn run_document(&self) -> Option<(u64, &Arc<Document>)> {
+        self.document.as_ref().map(|document| (self.serial, document))
+    }
+
+    /// Tells the run which revision of its document is the one that it trains.
+    pub(super) fn set_run_revision(&mut self, revision: u64) {
+        if let Some(run) = &mut self.run {
+            run.revision = revision;
+        }
+    }
+
+    /// Lines of the log.
+    pub(super) fn log(&self) -> &[String] {
+        &self.log
+    }
+
+    /// Empties the log.
+    pub(super) fn clear_log(&mut self) {
+        self.log.clear();
+    }
+
+    /// Bad news, if any.
+    pub(super) fn banner(&self) -> Option<&Banner> {
+        self.banner.as_ref()
+    }
+
+    /// Puts the bad news away.
+    pub(super) fn dismiss_banner(&mut self) {
+        self.banner = None;
+    }
+
+    /// Whether a run is under way, paused or not.
+    pub(super) fn is_busy(&self) -> bool {
+        self.run
+            .as_ref()
+            .is_some_and(|run| matches!(run.state, RunState::Preparing | RunState::Training | RunState::Paused))
+    }
+
+    /// Adds a line to the log.
+    pub(super) fn note(&mut self, line: impl Into<String>) {
+        if self.log.len() >= LOG_LINES {
+            self.log.drain(..LOG_LINES / 4);
+        }
+        self.log.push(line.into());
+    }
+
+    /// Starts the worker if there is none and opens the chosen device.
+    ///
+    /// # Errors
+    /// The program cannot be started.
+    pub(super) fn start(&mut self, ctx: &egui::Context) -> Result<(), String> {
+        if self.supervisor.as_ref().is_some_and(|worker| !worker.has_ended()) {
+            return Ok(());
+        }
+        let worker = Supervisor::start(&self.exe, &[]).map_err(|error| error.to_string())?;
+        let (awake, ctx) = (Arc::clone(&self.awake), ctx.clone());
+        worker.set_waker(Box::new(move || {
+            if !awake.swap(true, Ordering::AcqRel) {
+                ctx.request_repaint_after(REPAINT);
+            }
+        }));
+        self.is_open = false;
+        self.in_flight = false;
+        self.supervisor = Some(worker);
+        if self.devices.is_empty() {
+            self.send(Command::ListDevices)?;
+        }
+        Ok(())
+    }
+
+    /// Chooses a device: a worker of its own serves it.
+    pub(super) fn choose_device(&mut self, id: &str, ctx: &egui::Context) {
+        if id != self.device {
+            self.device = id.into();
+            // The old worker writes what it has and ends by itself.
+            self.supervisor = None;
+        }
+        if let Err(error) = self.start(ctx) {
+            self.warn(error, false);
+        }
+    }
+
+    /// Trains a document.
+    ///
+    /// # Errors
+    /// In words.
+    pub(super) fn train(
+        &mut self,
+        document: &Arc<Document>,
+        serial: u64,
+        revision: u64,
+        ctx: &egui::Context,
+    ) -> Result<(), String> {
+        std::fs::create_dir_all(&self.runs)
+            .map_err(|error| format!("Runs are kept in {}. It cannot be made: {error}.", self.runs.display()))?;
+        let folder = crate::engine::run::RunFolder::free_path(&self.runs, &document.name);
+        self.document = Some(Arc::clone(document));
+        self.serial = serial;
+        self.run = None;
+        self.begin(TrainRequest::new(document.to_json(), folder), revision, ctx)
+    }
+
+    /// Goes on with the last run from its last checkpoint.
+    ///
+    /// # Errors
+    /// In words.
+    pub(super) fn resume_run(&mut self, halve: bool, ctx: &egui::Context) -> Result<(), String> {
+        let (Some(request), Some(run)) = (self.request.clone(), &self.run) else { return Ok(()) };
+        let request = if halve { request.with_half_the_batch() } else { TrainRequest { resume: true, ..request } };
+        let revision = run.revision;
+        self.begin(request, revision, ctx)
+    }
+
+    fn begin(&mut self, request: TrainRequest, revision: u64, ctx: &egui::Context) -> Result<(), String> {
+        self.banner = None;
+        self.start(ctx)?;
+        self.open_device()?;
+        self.run_id = RunId(self.run_id.0 + 1);
+        let run = self.run.get_or_insert_with(RunView::default);
+        run.name = request.folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        run.folder.clone_from(&request.folder);
+        run.state = RunState::Preparing;
+        run.revision = revision;
+        run.activity = "starting the engine".into();
+        self.progress = Progress::start(run.elapsed_secs);
+        self.request = Some(request.clone());
+        self.send(Command::Train { run: self.run_id, request: Box::new(request) })
+    }
+
+    fn open_device(&mut self) -> Result<(), String> {
+        if self.is_open {
+            return Ok(());
+        }
+        let device = if self.device == "cpu" { DeviceChoice::Cpu } else { DeviceChoice::Named(self.device.clone()) };
+        self.send(Command::Open { device, threads: None })?;
+        self.is_open = true;
+        Ok(())
+    }
+
+    /// Tells the worker something.
+    ///
+    /// # Errors
+    /// It is not there, or does not listen.
+    pub(super) fn send(&mut self, command: Command) -> Result<(), String> {
+        let Some(worker) = &self.supervisor else {
+            return Err("The engine must be running to take a command. It is not. Press Train.".into());
+        };
+        worker.send(command).map_err(|error| error.to_string())
+    }
+
+    /// Shows bad news and writes it down.
+    pub(super) fn warn(&mut self, message: impl Into<String>, can_resume: bool) {
+        let message = message.into();
+        self.note(format!("Error: {message}"));
+        self.banner = Some(Banner { message, can_resume });
+    }
+
+    /// Looks at a layer, unless that was just asked for.
+    pub(super) fn probe(&mut self, layer: String, input: String, image: usize) {
+        let Some(run) = &self.run else { return };
+        let is_training = run.state == RunState::Training;
+        let ready = !run.steps.is_empty();
+        let look = (layer, input, image);
+        let is_new = self.look.as_ref() != Some(&look);
+        let rested = self.asked_at.is_none_or(|at| at.elapsed() >= PROBE);
+        let last = run.steps.last().map(|step| step.step);
+        let stale = run.probe.as_ref().and_then(|probe| (probe.step != 0).then_some(probe.step)) != last;
+        if !ready || !rested || (!is_new && (self.in_flight || !(is_training || stale))) || self.supervisor.is_none() {
+            return;
+        }
+        self.looks += 1;
+        let image = ImageRef::Item { split: Split::Validation, index: look.2 as u64 };
+        let request = ProbeRequest {
+            id: self.looks,
+            run: self.run_id,
+            network: NetworkRef::Live,
+            ..ProbeRequest::new(image, vec![look.0.clone(), look.1.clone()])
+        };
+        self.look = Some(look);
+        self.asked_at = Some(Instant::now());
+        self.in_flight = self.send(Command::Probe(Box::new(request))).is_ok();
+    }
+
+    /// Number of the newest look; older answers are of no use.
+    pub(super) fn newest_look(&self) -> u64 {
+        self.looks
+    }
+
+    /// Index of the image of the newest look.
+    pub(super) fn looked_image(&self) -> usize {
+        self.look.as_ref().map_or(0, |look| look.2)
+    }
+
+    /// Takes in everything that the engine said since. Called once a frame, also while the window is hidden.
+    pub(super) fn drain(&mut self) {
+        self.awake.store(false, Ordering::Release);
+        while let Some(event) = self.supervisor.as_ref().and_then(Supervisor::try_recv) {
+            if let Event::Exited(report) = event {
+                self.supervisor = None;
+                self.in_flight = false;
+                let was_busy = self.is_busy();
+                if let (true, Some(run)) = (was_busy, &mut self.run) {
+                    run.state = RunState::Failed(report.message.clone());
+                }
+                if report.expected && !was_busy {
+                    self.note(report.message);
+                } else {
+                    let can_resume = was_busy && self.has_checkpoint();
+                    self.warn(report.message, can_resume);
+                }
+                return;
+            }
+            self.handle(event);
+        }
+        if let Some(run) = &mut self.run {
+            self.progress.update(run);
+        }
+    }
+
+    fn has_checkpoint(&self) -> bool {
+        let folder = self.run.as_ref().map(|run| run.folder.clone());
+        folder
+            .and_then(|path| crate::engine::run::RunFolder::open(path).ok())
+            .is_some_and(|folder| folder.checkpoint().is_some())
+    }
+
+    /// Puts the list of devices in order: CPU first.
+    pub(super) fn set_devices(&mut self, mut devices: Vec<DeviceInfo>) {
+        devices.sort_by_key(|device| device.kind != DeviceKind::Cpu);
+        self.devices = devices;
+        if self.device_info().is_none()
+            && let Some(first) = self.devices.first()
+        {
+            self.device = first.id.clone();
+        }
+    }
+
+    /// Number of the worker's process, for tests that end it.
+    pub(super) fn worker_pid(&self) -> Option<u32> {
+        self.supervisor.as_ref().map(Supervisor::pid)
+    }
+
+    /// Closes the worker's input: it writes a checkpoint and ends.
+    pub(super) fn close(&mut self) {
+        self.supervisor = None;
+    }
+}

@@ -1,0 +1,122 @@
+//! What is always in sight: the network's figures and findings, the run, bad news, short messages.
+
+use super::UiCommand;
+use super::app::App;
+use super::kit;
+use super::runs::RunState;
+use super::theme::{Tokens, size};
+use crate::plan::Severity;
+use crate::text;
+use egui::{RichText, Ui};
+use std::time::{Duration, Instant};
+
+/// How long a short message stays.
+const STAY: Duration = Duration::from_secs(5);
+
+/// A short message and when it came.
+#[derive(Clone, Debug)]
+pub(super) struct Message {
+    text: String,
+    since: Instant,
+}
+
+impl Message {
+    /// A message from now on.
+    pub(super) fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), since: Instant::now() }
+    }
+}
+
+impl App {
+    /// The bar at the bottom.
+    pub(super) fn status_ui(&self, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+        let tokens = Tokens::of(ui);
+        let derived = self.workspace.front().derived();
+        ui.horizontal_centered(|ui| {
+            ui.spacing_mut().item_spacing.x = 14.0;
+            let totals = derived.cost.totals;
+            let small = |text: String| RichText::new(text).small().color(tokens.text_weak);
+            ui.label(small(format!("{} parameters", text::count(totals.params()))))
+                .on_hover_text("Trained and frozen parameters; statistics of batch norm are not among them");
+            ui.label(small(format!("{} MACs an image", text::short_count(totals.macs))))
+                .on_hover_text(format!("{} multiply-adds for one image", text::count(totals.macs)));
+            let count = |wanted| derived.plan.diagnostics.iter().filter(|found| found.severity == wanted).count();
+            for (severity, one, many, color) in [
+                (Severity::Error, "error", "errors", tokens.error),
+                (Severity::Warning, "warning", "warnings", tokens.warning),
+            ] {
+                let found = count(severity);
+                if found > 0 {
+                    let words = format!("{found} {}", if found == 1 { one } else { many });
+                    let label = egui::Label::new(RichText::new(words).small().color(color)).sense(egui::Sense::click());
+                    let first = derived.plan.diagnostics.iter().find(|found| found.severity == severity);
+                    let hover = first.map_or("", |found| found.message.as_str());
+                    if ui.add(label).on_hover_text(hover).clicked()
+                        && let Some(node) = first.and_then(|found| found.node)
+                    {
+                        out.push(UiCommand::Select(vec![node]));
+                    }
+                }
+            }
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                if let Some(run) = self.session.run() {
+                    let words = match &run.state {
+                        RunState::Preparing => format!("Getting ready: {}", run.activity),
+                        RunState::Training => match run.left_secs {
+                            Some(left) => format!("Training, {} left", text::duration(left)),
+                            None => "Training".into(),
+                        },
+                        RunState::Paused => "Paused".into(),
+                        RunState::Finished(how) => format!("Run done. {how}"),
+                        RunState::Failed(_) => "Run failed".into(),
+                    };
+                    ui.label(small(words)).on_hover_text("The run; the Training panel shows it all");
+                }
+                if let Some(why) = &self.workspace.front().read_only {
+                    ui.label(RichText::new("Read-only").small().color(tokens.warning)).on_hover_text(why);
+                }
+            });
+        });
+    }
+
+    /// Bad news of the engine, below the top bar.
+    pub(super) fn banner_ui(&mut self, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+        let Some(banner) = self.session.banner().cloned() else { return };
+        let tokens = Tokens::of(ui);
+        egui::Panel::top("banner").frame(tokens.banner(true)).show(ui, |ui| {
+            ui.horizontal_wrapped(|ui| {
+                ui.label(RichText::new(&banner.message).color(tokens.error));
+                if banner.can_resume
+                    && kit::main_button(ui, "Resume").on_hover_text("Go on from the last checkpoint").clicked()
+                {
+                    out.push(UiCommand::ResumeRun);
+                }
+                if ui.button("Dismiss").on_hover_text("Put this message away; the log keeps it").clicked() {
+                    self.session.dismiss_banner();
+                }
+            });
+        });
+    }
+
+    /// A short message over the lower edge.
+    pub(super) fn message_ui(&mut self, ctx: &egui::Context) {
+        let Some(message) = &self.message else { return };
+        let age = message.since.elapsed();
+        if age >= STAY {
+            self.message = None;
+            return;
+        }
+        ctx.request_repaint_after(STAY - age);
+        let offset = egui::vec2(0.0, -(size::STATUS + size::STEP * 2.0));
+        egui::Area::new(egui::Id::unique("message"))
+            .anchor(egui::Align2::CENTER_BOTTOM, offset)
+            .order(egui::Order::Foreground)
+            .interactable(false)
+            .show(ctx, |ui| {
+                egui::Frame::popup(ui.style()).inner_margin(egui::Margin::symmetric(14, 8)).show(ui, |ui| {
+                    ui.set_max_width(560.0);
+                    ui.label(&message.text);
+                });
+            });
+    }
+}
