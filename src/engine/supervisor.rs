@@ -203,9 +203,8 @@ impl Supervisor {
                     self.reader.take().map(std::thread::JoinHandle::join);
                     return Some(report);
                 }
-                Some(_) => {}
                 None if self.has_ended() => return None,
-                None => {}
+                Some(_) | None => {}
             }
             if !killed && Instant::now() > end {
                 self.kill();
