@@ -9,47 +9,42 @@ use std::path::Path;
 /// The document cannot be read, or no window can be opened.
 #[cfg(feature = "gui")]
 pub(super) fn open(model: Option<&str>) -> Result<()> {
-    use anyhow::Context as _;
-    let Some(model) = model else { return crate::ui::run(None) };
-    let path = Path::new(model);
-    if path.exists() {
-        return crate::ui::run(Some(path.to_path_buf()));
+    if let Some(model) = model {
+        // Said here, where it can be read, and not in a window that has to be opened first.
+        super::summary::load(model)?;
     }
-    // The window opens files: a preset becomes one in a place of its own.
-    let document = super::summary::load(model)?;
-    let folder = std::env::temp_dir().join(format!("striate-open-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).with_context(|| format!("cannot write {}", folder.display()))?;
-    let file = folder.join(format!("{model}.json"));
-    document.save(&file)?;
-    let result = crate::ui::run(Some(file));
-    // A leftover in the system's temporary folder costs nothing.
-    let _ = std::fs::remove_dir_all(&folder);
-    result
+    crate::ui::run(model.map(Into::into))
 }
 
 /// Draws pictures of the window.
 ///
 /// # Errors
-/// No graphics driver, or the folder cannot be written.
+/// The folder cannot be written, or training does not come along.
 #[cfg(feature = "gui")]
 pub(super) fn screenshots(dir: &Path) -> Result<()> {
     crate::ui::screenshots(dir)
 }
 
-/// Says that this build has no window.
+/// Says that there is no window.
 ///
 /// # Errors
-/// Always.
+/// Always, in a build without one.
 #[cfg(not(feature = "gui"))]
-pub(super) fn open(_model: Option<&str>) -> Result<()> {
+pub(super) fn open(model: Option<&str>) -> Result<()> {
+    if let Some(model) = model {
+        super::summary::load(model)?;
+    }
     anyhow::bail!("A window needs a build with one. This build has none. Use the commands that `striate help` lists.")
 }
 
-/// Says that this build has no window.
+/// Says that there is no window.
 ///
 /// # Errors
-/// Always.
+/// Always, in a build without one.
 #[cfg(not(feature = "gui"))]
-pub(super) fn screenshots(_dir: &Path) -> Result<()> {
-    open(None)
+pub(super) fn screenshots(dir: &Path) -> Result<()> {
+    anyhow::bail!(
+        "A picture of the window needs a build with one. This build has none; {} is unchanged.",
+        dir.display()
+    )
 }

@@ -22,7 +22,7 @@ pub(super) const RECENT: usize = 12;
 /// How the window is started.
 #[derive(Default)]
 pub struct Options {
-    /// Open this file.
+    /// Open this file, or the preset of this id.
     pub document: Option<PathBuf>,
     /// The program that is started as `… worker`; this program itself if none.
     pub worker_exe: Option<PathBuf>,
@@ -120,7 +120,10 @@ impl App {
             title: String::new(),
         };
         if let Some(path) = options.document {
-            app.open_file(path);
+            match path.to_str().filter(|_| !path.exists()).and_then(crate::presets::find) {
+                Some(preset) => app.workspace = Workspace::new(preset, None),
+                None => app.open_file(path),
+            }
         }
         app
     }
@@ -324,6 +327,8 @@ impl eframe::App for App {
         }
         self.dropped_files(&ctx);
         let tokens = Tokens::of(ui);
+        // Shows as thin lines between the panels.
+        ui.painter().rect_filled(ui.max_rect(), 0.0, tokens.separator);
         let bar = egui::Frame::new().fill(tokens.panel).inner_margin(egui::Margin::symmetric(8, 0));
         egui::Panel::top("top")
             .exact_size(size::TOOLBAR)

@@ -44,6 +44,7 @@ impl Charts {
     pub(super) fn options_ui(&mut self, ui: &mut Ui) {
         ui.separator();
         let label = super::kit::weak(ui, "Smoothing");
+        ui.spacing_mut().slider_width = 80.0;
         let slider = egui::Slider::new(&mut self.smoothing, 0.0..=0.99).show_value(false);
         ui.add(slider)
             .labelled_by(label.id)
@@ -130,11 +131,9 @@ fn chart_ui(ui: &mut Ui, what: What, lines: &Lines, run: &RunView, log: bool, ro
             .allow_scroll(false)
             .link_axis(egui::Id::unique("training-charts"), Vec2b::new(true, false))
             .link_cursor(egui::Id::unique("training-charts"), Vec2b::new(true, false))
-            .legend(Legend::default().position(if what == What::Loss {
-                egui_plot::Corner::RightTop
-            } else {
-                egui_plot::Corner::RightBottom
-            }))
+            .legend(Legend::default().text_style(egui::TextStyle::Small).follow_insertion_order(true).position(
+                if what == What::Loss { egui_plot::Corner::RightTop } else { egui_plot::Corner::RightBottom },
+            ))
             .x_axis_label("Epoch")
             .include_x(0.0)
             .y_axis_formatter(move |mark, _| {

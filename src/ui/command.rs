@@ -85,7 +85,12 @@ pub fn find(id: &str) -> Option<&'static Spec> {
 
 /// Its keys in words, the first only.
 pub fn keys_text(ctx: &egui::Context, id: &str) -> String {
-    find(id).and_then(|spec| spec.keys.first()).map_or_else(String::new, |keys| ctx.format_shortcut(keys))
+    find(id).and_then(|spec| spec.keys.first()).map_or_else(String::new, |keys| shortcut_text(ctx, keys))
+}
+
+/// A key in words, with signs as signs.
+pub fn shortcut_text(ctx: &egui::Context, keys: &KeyboardShortcut) -> String {
+    ctx.format_shortcut(keys).replace("Period", ".").replace("Slash", "/")
 }
 
 /// What hovering over its button shows: help and keys.

@@ -1,37 +1,43 @@
 //! The cost of every layer in one table, and RAM three times over: textbook, planned, measured.
 
+use super::cost_table::CostTable;
 use super::kit;
 use super::memory_view::MemoryView;
-use super::theme::{Tokens, size};
+use super::theme::size;
 use super::{Panel, PanelCx, UiCommand};
 use crate::graph::NodeId;
 use crate::layers::Family;
 use crate::plan::NodeCost;
 use crate::text;
-use egui::{Align, Layout, RichText, Ui, vec2};
+use egui::{Align, Layout, Ui, UiBuilder};
 use std::fmt::Write as _;
 
 /// One row, ready to draw.
 #[derive(Clone, Debug)]
-struct Row {
-    id: NodeId,
-    family: Option<Family>,
-    cells: [String; 9],
-    share: f64,
+pub(super) struct Row {
+    pub(super) id: NodeId,
+    pub(super) family: Option<Family>,
+    pub(super) cells: [String; 9],
+    pub(super) share: f64,
 }
 
-const COLUMNS: [(&str, f32, &str); 10] = [
-    ("Layer", 130.0, "Name of the layer. Click a row to select it"),
-    ("Kind", 128.0, "What the layer is"),
-    ("Output", 108.0, "Height × width × channels of what it gives for one image"),
-    ("Trainable", 92.0, "Parameters that training changes"),
-    ("Frozen", 76.0, "Parameters that stay as they are"),
-    ("State", 66.0, "Running statistics of batch norm: stored, but no gradient changes them"),
-    ("MACs", 108.0, "Multiply-adds for one image: one multiplication and one addition together"),
-    ("Activations", 92.0, "Bytes of its output for one image; 0 where it shares the memory of its input"),
-    ("Receptive field", 100.0, "How much of the input one output value can see, height × width in pixels"),
-    ("Share of RAM", 110.0, "Share of the textbook's training RAM: its parameters and its output for the whole batch"),
+/// Titles, widths and what they mean.
+pub(super) const COLUMNS: [(&str, f32, &str); 10] = [
+    ("Layer", 96.0, "Name of the layer. Click a row to select it"),
+    ("Kind", 124.0, "What the layer is"),
+    ("Output", 100.0, "Height × width × channels of what it gives for one image"),
+    ("Trainable", 82.0, "Parameters that training changes"),
+    ("Frozen", 74.0, "Parameters that stay as they are"),
+    ("State", 62.0, "Running statistics of batch norm: stored, but no gradient changes them"),
+    ("MACs", 96.0, "Multiply-adds for one image: one multiplication and one addition together"),
+    ("Activations", 84.0, "Bytes of its output for one image; 0 where it shares the memory of its input"),
+    ("Sees", 84.0, "Receptive field: how much of the input one output value can see, height × width in pixels"),
+    ("Share of RAM", 116.0, "Share of the textbook's training RAM: its parameters and its output for the whole batch"),
 ];
+/// Columns that are left out while all their rows are zero: frozen parameters and state.
+const OPTIONAL: [usize; 2] = [4, 5];
+/// From here on table and RAM stand side by side.
+const WIDE: f32 = 1_010.0;
 
 /// The panel.
 #[derive(Debug, Default)]
@@ -39,7 +45,10 @@ pub struct CostPanel {
     key: Option<(u64, Vec<NodeId>, crate::plan::CostSettings)>,
     rows: Vec<Row>,
     totals: Option<Row>,
+    /// Columns that say something: zeros all the way down are left out.
+    columns: Vec<usize>,
     memory: MemoryView,
+    is_memory: bool,
 }
 
 impl Panel for CostPanel {
@@ -61,15 +70,33 @@ impl Panel for CostPanel {
             kit::empty_ui(ui, "Nothing to count yet", "Drag an Input and some layers onto the canvas.", None);
             return;
         }
-        egui::Panel::right("memory")
-            .resizable(true)
-            .default_size(360.0)
-            .size_range(280.0..=520.0)
-            .frame(egui::Frame::new().inner_margin(egui::Margin { left: 16, right: 4, top: 0, bottom: 0 }))
-            .show(ui, |ui| {
+        // Both side by side where there is room for whole columns; one at a time where not.
+        let is_wide = ui.available_width() >= WIDE;
+        if !is_wide {
+            ui.horizontal(|ui| {
+                ui.selectable_value(&mut self.is_memory, false, "Layers").on_hover_text("The cost of every layer");
+                ui.selectable_value(&mut self.is_memory, true, "RAM")
+                    .on_hover_text("RAM of the whole network, three times over");
+            });
+            ui.add_space(2.0);
+        }
+        let room = ui.available_rect_before_wrap();
+        let memory_width = (room.width() - self.table_width() - size::STEP * 4.0).clamp(300.0, 440.0);
+        let (table, memory) = if is_wide {
+            let (table, memory) = room.split_left_right_at_x(room.right() - memory_width);
+            ui.painter().vline(memory.left(), room.y_range(), ui.visuals().widgets.noninteractive.bg_stroke);
+            (table.with_max_x(table.right() - size::STEP), memory.with_min_x(memory.left() + size::STEP * 2.0))
+        } else {
+            (room, room)
+        };
+        if is_wide || !self.is_memory {
+            ui.scope_builder(UiBuilder::new().max_rect(table), |ui| self.table_ui(cx, ui, out));
+        }
+        if is_wide || self.is_memory {
+            ui.scope_builder(UiBuilder::new().max_rect(memory), |ui| {
                 egui::ScrollArea::vertical().auto_shrink([false; 2]).show(ui, |ui| self.memory.ui(cx, ui, out));
             });
-        egui::CentralPanel::no_frame().show(ui, |ui| self.table_ui(cx, ui, out));
+        }
     }
 }
 
@@ -123,13 +150,23 @@ impl CostPanel {
             field: totals.field,
             ram_share: 1.0,
         };
-        let params = format!("{} parameters", text::count(totals.params()));
-        self.totals = (!self.rows.is_empty()).then(|| row(NodeId(0), None, "Total".into(), params, String::new(), sum));
+        let layers = format!("{} layers", text::count(self.rows.len() as u64));
+        let totals = row(NodeId(0), None, "Total".into(), layers, String::new(), sum);
+        self.columns = (0..COLUMNS.len())
+            .filter(|at| !OPTIONAL.contains(at) || totals.cells.get(*at).is_some_and(|sum| sum != "0"))
+            .collect();
+        self.totals = (!self.rows.is_empty()).then_some(totals);
+    }
+
+    fn table_width(&self) -> f32 {
+        self.columns.iter().filter_map(|at| COLUMNS.get(*at)).map(|column| column.1).sum()
     }
 
     fn table_ui(&self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         ui.horizontal(|ui| {
-            kit::weak(ui, "One image, unless said otherwise. A MAC is one multiplication with its addition.");
+            if ui.available_width() > 620.0 {
+                kit::weak(ui, "One image, unless said otherwise. A MAC is one multiplication with its addition.");
+            }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 if ui.button("Copy as Markdown").on_hover_text("Put the table on the clipboard as Markdown").clicked() {
                     out.push(UiCommand::Copy(self.markdown()));
@@ -140,18 +177,8 @@ impl CostPanel {
             });
         });
         ui.add_space(2.0);
-        let columns: Vec<_> = COLUMNS
-            .iter()
-            .map(|(_, width, _)| egui_table::Column::new(*width).range(48.0..=320.0).resizable(true))
-            .collect();
-        let mut view = View { panel: self, cx, out };
-        egui_table::Table::new()
-            .id_salt("cost_table")
-            .num_rows(self.rows.len() as u64 + 1)
-            .columns(columns)
-            .num_sticky_cols(1)
-            .headers([egui_table::HeaderRow::new(size::ROW + 2.0)])
-            .show(ui, &mut view);
+        let selected = cx.selection;
+        CostTable { rows: &self.rows, totals: self.totals.as_ref(), columns: &self.columns, selected, out }.ui(ui);
     }
 
     fn all_rows(&self) -> impl Iterator<Item = &Row> {
@@ -183,95 +210,4 @@ impl CostPanel {
 fn shape_text(shape: &crate::op::Shape) -> String {
     let dims: Vec<String> = shape.dims_hwc().iter().map(|dim| text::count(*dim)).collect();
     dims.join(" × ")
-}
-
-struct View<'a, 'b> {
-    panel: &'a CostPanel,
-    cx: &'a PanelCx<'b>,
-    out: &'a mut Vec<UiCommand>,
-}
-
-impl View<'_, '_> {
-    fn row(&self, nr: u64) -> Option<&Row> {
-        let index = usize::try_from(nr).ok()?;
-        self.panel.rows.get(index).or(self.panel.totals.as_ref())
-    }
-
-    fn is_total(&self, nr: u64) -> bool {
-        nr >= self.panel.rows.len() as u64
-    }
-}
-
-/// Numbers stand to the right, words to the left.
-fn cell_layout(column: usize) -> Layout {
-    if (2..=8).contains(&column) { Layout::right_to_left(Align::Center) } else { Layout::left_to_right(Align::Center) }
-}
-
-impl egui_table::TableDelegate for View<'_, '_> {
-    fn header_cell_ui(&mut self, ui: &mut Ui, cell: &egui_table::HeaderCellInfo) {
-        let tokens = Tokens::of(ui);
-        ui.painter().rect_filled(ui.max_rect(), 0.0, tokens.panel);
-        let column = cell.col_range.start;
-        let Some((title, _, hover)) = COLUMNS.get(column) else { return };
-        ui.with_layout(cell_layout(column), |ui| {
-            ui.add_space(6.0);
-            ui.add(egui::Label::new(RichText::new(*title).small().color(tokens.text_weak)).truncate())
-                .on_hover_text(*hover);
-        });
-    }
-
-    fn row_ui(&mut self, ui: &mut Ui, nr: u64) {
-        let tokens = Tokens::of(ui);
-        let rect = ui.max_rect();
-        if self.is_total(nr) {
-            ui.painter().hline(rect.x_range(), rect.top(), egui::Stroke::new(1.0, tokens.outline));
-            return;
-        }
-        let Some(row) = self.row(nr) else { return };
-        let id = row.id;
-        let response = ui.interact(rect, ui.scope_id().with(("row", nr)), egui::Sense::click());
-        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Row, true, format!("Cost of {}", row.cells[0])));
-        if self.cx.selection.contains(&id) {
-            ui.painter().rect_filled(rect, 0.0, tokens.selection);
-        } else if response.hovered() {
-            ui.painter().rect_filled(rect, 0.0, tokens.hover);
-        }
-        if response.clicked() {
-            self.out.push(UiCommand::Select(vec![id]));
-        }
-    }
-
-    fn cell_ui(&mut self, ui: &mut Ui, cell: &egui_table::CellInfo) {
-        let tokens = Tokens::of(ui);
-        let Some(row) = self.row(cell.row_nr) else { return };
-        let is_total = self.is_total(cell.row_nr);
-        ui.with_layout(cell_layout(cell.col_nr), |ui| {
-            ui.add_space(6.0);
-            if cell.col_nr == 0 && !is_total {
-                let color = row.family.map_or(tokens.text_weak, |family| tokens.family(family));
-                let (dot, _) = ui.allocate_exact_size(vec2(8.0, 8.0), egui::Sense::hover());
-                ui.painter().circle_filled(dot.center(), 4.0, color);
-            }
-            let Some(value) = row.cells.get(cell.col_nr) else {
-                if !is_total {
-                    #[expect(clippy::cast_possible_truncation, reason = "a share for a bar")]
-                    let share = row.share as f32;
-                    kit::thin_bar(ui, share, 56.0, tokens.bar);
-                    ui.label(RichText::new(format!("{:.1} %", row.share * 100.0)).small().color(tokens.text_weak));
-                }
-                return;
-            };
-            let quiet = matches!(value.as_str(), "0" | "0 B" | "–") || cell.col_nr == 1;
-            let color = match (is_total || cell.col_nr == 0, quiet) {
-                (true, _) => tokens.text_strong,
-                (_, true) => tokens.text_weak,
-                _ => tokens.text,
-            };
-            ui.add(egui::Label::new(RichText::new(value).color(color)).truncate().selectable(false));
-        });
-    }
-
-    fn default_row_height(&self) -> f32 {
-        size::ROW
-    }
 }

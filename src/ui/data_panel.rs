@@ -90,8 +90,11 @@ impl DataPanel {
             ui.separator();
             let [train, validation, test] = cx.data.counts.map(|count| text::count(count as u64));
             if cx.data.state == DataState::Open {
-                ui.label(&cx.data.name);
-                kit::weak(ui, format!("{train} for training, {validation} for validation, {test} for test"));
+                if !is_digits {
+                    ui.label(&cx.data.name);
+                }
+                kit::weak(ui, format!("{train} train, {validation} validation, {test} test"))
+                    .on_hover_text("Images for training, for judging each epoch, and for judging the finished network");
                 ui.separator();
             }
             gesture = self.splits_ui(ui, &mut spec);

@@ -112,9 +112,14 @@ pub enum Answer {
     Stay,
 }
 
+fn modal(ctx: &egui::Context, id: &str) -> egui::Modal {
+    let frame = egui::Frame::window(&ctx.global_style()).inner_margin(egui::Margin::same(20));
+    egui::Modal::new(egui::Id::unique(id)).frame(frame)
+}
+
 /// Asks before something is lost.
 pub fn closing_ui(ctx: &egui::Context, closing: &Closing) -> Option<Answer> {
-    let modal = egui::Modal::new(egui::Id::unique("closing")).show(ctx, |ui| {
+    let modal = modal(ctx, "closing").show(ctx, |ui| {
         ui.set_max_width(420.0);
         ui.heading(if closing.unsaved.is_empty() { "A run is under way" } else { "There are unsaved changes" });
         ui.add_space(size::HALF);
@@ -137,7 +142,7 @@ pub fn closing_ui(ctx: &egui::Context, closing: &Closing) -> Option<Answer> {
 
 /// Shows a failure that a person must know of; `true` once read.
 pub fn failure_ui(ctx: &egui::Context, title: &str, message: &str) -> bool {
-    let modal = egui::Modal::new(egui::Id::unique("failure")).show(ctx, |ui| {
+    let modal = modal(ctx, "failure").show(ctx, |ui| {
         ui.set_max_width(460.0);
         ui.heading(title);
         ui.add_space(size::HALF);
@@ -150,9 +155,9 @@ pub fn failure_ui(ctx: &egui::Context, title: &str, message: &str) -> bool {
 
 /// All keys on one page; `true` once read.
 pub fn help_ui(ctx: &egui::Context) -> bool {
-    let modal = egui::Modal::new(egui::Id::unique("help")).show(ctx, |ui| {
+    let modal = modal(ctx, "help").show(ctx, |ui| {
         let tokens = Tokens::of(ui);
-        ui.set_width(560.0);
+        ui.set_width(680.0);
         ui.heading("Keys and help");
         ui.add_space(size::HALF);
         ui.label(
@@ -162,7 +167,8 @@ pub fn help_ui(ctx: &egui::Context) -> bool {
         egui::ScrollArea::vertical().max_height(380.0).show(ui, |ui| {
             egui::Grid::new("keys").num_columns(3).spacing([20.0, 6.0]).show(ui, |ui| {
                 for spec in command::ALL {
-                    let keys: Vec<String> = spec.keys.iter().map(|keys| ui.ctx().format_shortcut(keys)).collect();
+                    let keys: Vec<String> =
+                        spec.keys.iter().map(|keys| command::shortcut_text(ui.ctx(), keys)).collect();
                     ui.label(egui::RichText::new(keys.join(", ")).monospace().color(tokens.text_strong));
                     ui.label(spec.label);
                     ui.label(egui::RichText::new(spec.help).color(tokens.text_weak));

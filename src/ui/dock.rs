@@ -25,7 +25,7 @@ pub fn default_layout(panels: &[Box<dyn Panel>]) -> Tree<Pane> {
     let tabs = tiles.insert_tab_tile(below);
     let root = tiles.insert_vertical_tile(vec![canvas, tabs]);
     if let Some(Tile::Container(Container::Linear(linear))) = tiles.get_mut(root) {
-        linear.shares.set_share(canvas, 1.65);
+        linear.shares.set_share(canvas, 1.7);
         linear.shares.set_share(tabs, 1.0);
     }
     Tree::new(egui::Id::unique("dock"), root, tiles)
@@ -61,10 +61,9 @@ impl Behavior<Pane> for Dock<'_, '_> {
         } else {
             egui::Frame::new().fill(tokens.panel).inner_margin(egui::Margin { left: 12, right: 12, top: 8, bottom: 8 })
         };
-        frame.show(ui, |ui| {
-            ui.set_min_size(ui.available_size());
-            panel.ui(self.cx, ui, self.out);
-        });
+        // Painted in full here: a frame only fills what its content takes.
+        ui.painter().rect_filled(ui.max_rect(), 0.0, frame.fill);
+        frame.show(ui, |ui| panel.ui(self.cx, ui, self.out));
         UiResponse::None
     }
 

@@ -27,7 +27,7 @@ pub(super) enum Symbol {
 pub(super) fn symbol_button(ui: &mut Ui, symbol: Symbol, text: &str, is_main: bool, is_enabled: bool) -> Response {
     let tokens = Tokens::of(ui);
     // Room for the symbol: the text starts behind it.
-    let label = format!("     {text}");
+    let label = format!("      {text}");
     let mut rich = RichText::new(label);
     if is_main && is_enabled {
         rich = rich.color(tokens.on_accent);
@@ -125,7 +125,8 @@ pub(super) fn title(ui: &mut Ui, text: impl Into<String>) -> Response {
 
 /// A figure with its caption above it.
 pub(super) fn figure(ui: &mut Ui, caption: &str, value: impl Into<WidgetText>, hover: &str) {
-    ui.vertical(|ui| {
+    let layout = egui::Layout::top_down(egui::Align::Min);
+    ui.allocate_ui_with_layout(vec2(84.0, 34.0), layout, |ui| {
         ui.spacing_mut().item_spacing.y = 1.0;
         let color = Tokens::of(ui).text_weak;
         ui.label(RichText::new(caption).small().color(color));

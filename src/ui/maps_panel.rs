@@ -80,7 +80,7 @@ impl Panel for MapsPanel {
         self.update(run, probe, ui);
         ui.add_space(2.0);
         egui::Panel::left("maps-image")
-            .exact_size(196.0)
+            .exact_size(318.0)
             .resizable(false)
             .frame(egui::Frame::new().inner_margin(egui::Margin { left: 0, right: 12, top: 0, bottom: 0 }))
             .show(ui, |ui| {
@@ -174,26 +174,33 @@ impl MapsPanel {
 
     fn image_ui(&self, probe: &ProbeView, ui: &mut Ui) {
         let tokens = Tokens::of(ui);
-        ui.label(RichText::new("Input").color(tokens.text_strong)).on_hover_text("The image as the network sees it");
-        if let Some(image) = &probe.image {
-            let (room, response) = ui.allocate_exact_size(Vec2::splat(112.0), Sense::hover());
-            let rect = fit(vec2(image.width as f32, image.height as f32), room);
-            self.input.paint(ui, std::iter::once((0, rect)));
-            response.on_hover_text(format!(
-                "{} × {}, values {:.2} to {:.2}",
-                image.height, image.width, image.min, image.max
-            ));
-        }
-        kit::weak(ui, format!("It is {}", probe.label));
-        ui.add_space(size::HALF);
-        ui.label(RichText::new("What does it say?").color(tokens.text_strong))
-            .on_hover_text("The five likeliest classes");
-        for (rank, (name, share)) in probe.top.iter().take(5).enumerate() {
-            let color = if rank == 0 { tokens.bar } else { tokens.active };
-            let text = format!("{name}  {:.1} %", share * 100.0);
-            kit::gauge(ui, *share, 176.0, color, &text, "Class")
-                .on_hover_text("Probability that the network gives this class");
-        }
+        ui.horizontal_top(|ui| {
+            ui.vertical(|ui| {
+                ui.set_width(124.0);
+                ui.label(RichText::new("Input").color(tokens.text_strong))
+                    .on_hover_text("The image as the network sees it");
+                if let Some(image) = &probe.image {
+                    let (room, response) = ui.allocate_exact_size(Vec2::splat(120.0), Sense::hover());
+                    let rect = fit(vec2(image.width as f32, image.height as f32), room);
+                    self.input.paint(ui, std::iter::once((0, rect)));
+                    response.on_hover_text(format!(
+                        "{} × {}, values {:.2} to {:.2}",
+                        image.height, image.width, image.min, image.max
+                    ));
+                }
+                kit::weak(ui, format!("It is {}", probe.label));
+            });
+            ui.vertical(|ui| {
+                ui.label(RichText::new("What does it say?").color(tokens.text_strong))
+                    .on_hover_text("The five likeliest classes");
+                for (rank, (name, share)) in probe.top.iter().take(5).enumerate() {
+                    let color = if rank == 0 { tokens.bar } else { tokens.active };
+                    let text = format!("{name}  {:.1} %", share * 100.0);
+                    kit::gauge(ui, *share, 164.0, color, &text, "Class")
+                        .on_hover_text("Probability that the network gives this class");
+                }
+            });
+        });
     }
 }
 

@@ -35,6 +35,13 @@ impl App {
     }
 
     fn menus_ui(&mut self, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+        // A menu bar takes all the room it is given.
+        let room = vec2(214.0, ui.available_height());
+        let layout = egui::Layout::left_to_right(egui::Align::Center);
+        ui.allocate_ui_with_layout(room, layout, |ui| self.menu_bar_ui(ui, out));
+    }
+
+    fn menu_bar_ui(&mut self, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         egui::MenuBar::new().ui(ui, |ui| {
             ui.menu_button("File", |ui| self.file_menu(ui, out));
             ui.menu_button("Edit", |ui| {

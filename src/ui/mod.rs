@@ -10,6 +10,7 @@ pub mod canvas;
 mod charts;
 pub mod command;
 pub mod cost_panel;
+mod cost_table;
 pub mod data_panel;
 pub mod data_view;
 pub mod dialogs;

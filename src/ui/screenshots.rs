@@ -11,11 +11,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Size of the window in the pictures.
-const SIZE: [f32; 2] = [1440.0, 900.0];
+const SIZE: [f32; 2] = [1600.0, 1000.0];
 /// Longest wait for the engine.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Writes cost, training, feature maps and a diagnostic as PNGs into a folder, each dark and light.
+/// Writes cost, data, training, feature maps and a diagnostic as PNGs into a folder, each dark and light.
 ///
 /// # Errors
 /// The folder cannot be written, no picture can be rendered, or training does not come along.
@@ -39,7 +39,7 @@ impl Studio {
         let options = Options { storage, theme: Some(ThemePreference::Dark), ..Options::default() };
         let harness = Harness::builder()
             .with_size(SIZE)
-            .with_pixels_per_point(1.5)
+            .with_pixels_per_point(1.25)
             .with_render_cursor(false)
             .with_accessibility_check(false)
             .wgpu()
@@ -51,6 +51,8 @@ impl Studio {
         self.wait("the data", |app| !app.data().classes.is_empty())?;
         self.show("cost");
         self.snap(dir, "cost")?;
+        self.show("data");
+        self.snap(dir, "data")?;
 
         let mut training = self.harness.state().document().training.clone();
         training.epochs = 5;

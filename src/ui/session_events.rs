@@ -103,7 +103,7 @@ impl Session {
             }
             Event::Epoch { epoch, .. } => self.with_run(|run| run.epochs.push(epoch_point(&epoch))),
             Event::Memory { memory, .. } => self.with_run(|run| {
-                let bytes = memory.peak_bytes.or(memory.gpu_in_use_bytes).or(memory.resident_bytes);
+                let bytes = memory.peak_bytes.or(memory.gpu_in_use_bytes);
                 run.measured_bytes = bytes.max(run.measured_bytes);
             }),
             Event::Paused { .. } => {

@@ -283,14 +283,16 @@ impl Tokens {
         visuals.widgets.noninteractive.fg_stroke = Stroke::new(1.0, self.text);
         visuals.widgets.noninteractive.bg_fill = self.panel;
         let resting = if self.dark { self.card } else { self.hover };
+        let hovered = if self.dark { self.hover } else { self.active };
+        // The second fill is that of boxes to tick and of sliders, which must stand out from the panel.
         let states = [
-            (&mut visuals.widgets.inactive, resting, self.text),
-            (&mut visuals.widgets.hovered, if self.dark { self.hover } else { self.active }, self.text_strong),
-            (&mut visuals.widgets.active, self.active, self.text_strong),
-            (&mut visuals.widgets.open, self.active, self.text_strong),
+            (&mut visuals.widgets.inactive, resting, self.active, self.text),
+            (&mut visuals.widgets.hovered, hovered, self.outline, self.text_strong),
+            (&mut visuals.widgets.active, self.active, self.outline, self.text_strong),
+            (&mut visuals.widgets.open, self.active, self.outline, self.text_strong),
         ];
-        for (widget, fill, text) in states {
-            widget.bg_fill = fill;
+        for (widget, fill, knob, text) in states {
+            widget.bg_fill = knob;
             widget.weak_bg_fill = fill;
             widget.bg_stroke = Stroke::NONE;
             widget.fg_stroke = Stroke::new(1.0, text);

@@ -30,6 +30,13 @@ impl Panel for TrainingPanel {
     }
 
     fn ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+        // A low panel scrolls to its charts.
+        egui::ScrollArea::vertical().auto_shrink([false; 2]).show(ui, |ui| self.all_ui(cx, ui, out));
+    }
+}
+
+impl TrainingPanel {
+    fn all_ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         self.settings.begin(cx);
         ui.horizontal_wrapped(|ui| {
             self.settings.epochs_ui(ui);
