@@ -1,5 +1,6 @@
 //! The engine as a real process: it trains, obeys, survives being killed, and says how it ended.
 #![cfg(feature = "train")]
+#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use striate::engine::protocol::{
 use striate::engine::run::{Metrics, RunFolder, RunStatus};
 
 const RUN: RunId = RunId(7);
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 fn start_with(env: &[(&str, &str)]) -> Supervisor {
     let env: Vec<_> = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -210,7 +211,7 @@ fn a_run_pauses_answers_goes_on_and_stops_without_any_display() {
     };
     assert!(step >= 2);
     let image = ImageRef::Item { split: Split::Test, index: 0 };
-    worker.send(Command::Probe(Box::new(ProbeRequest::new(image.clone(), vec!["conv1".into(), "no".into()])))).unwrap();
+    worker.send(Command::Probe(Box::new(ProbeRequest::new(image.clone(), vec!["c1".into(), "no".into()])))).unwrap();
     let Event::Probed(probe) = wait(&worker, |event| matches!(event, Event::Probed(_))) else { unreachable!() };
     let [conv, unknown] = &probe.layers[..] else { panic!("{probe:?}") };
     // LeNet-5's first layer: 6 maps of 28 x 28, from 6 filters of 5 x 5.
@@ -269,7 +270,7 @@ fn the_end_of_input_writes_a_checkpoint_and_early_stopping_keeps_the_best() {
     let run = RunFolder::open(&folder).unwrap();
     let epochs = run.metrics().unwrap().epochs;
     assert_eq!(epochs.len(), 3);
-    let best = epochs.iter().filter(|epoch| epoch.is_best).next_back().unwrap();
+    let best = epochs.iter().rfind(|epoch| epoch.is_best).unwrap();
     // The stored best weights give the validation loss that was told for them.
     let request = EvaluateRequest {
         run: RUN,

@@ -62,7 +62,7 @@ pub(super) struct PredictArgs {
 
 /// What `striate probe` takes.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "Example:\n  striate probe runs/lenet-5-1 seven.png --layer conv1 --out maps.png")]
+#[command(after_help = "Example:\n  striate probe runs/lenet-5-1 seven.png --layer c1 --out maps.png")]
 pub(super) struct ProbeArgs {
     /// A run folder, or a weight file of Striate's.
     run: PathBuf,
@@ -138,7 +138,7 @@ pub(super) fn absolute_source(source: DataSource) -> DataSource {
     }
 }
 
-fn class<'a>(report: &'a EvaluateReport, index: u32) -> &'a str {
+fn class(report: &EvaluateReport, index: u32) -> &str {
     report.classes.get(index as usize).map_or("?", String::as_str)
 }
 
@@ -225,28 +225,23 @@ pub(super) fn predict(args: &PredictArgs) -> Result<(String, bool)> {
 fn predict_json(name: &str, answer: &Prediction) -> Value {
     let score =
         |score: &ClassScore| json!({"class": score.class, "name": score.name, "probability": score.probability});
-    match &answer.problem {
-        Some(problem) => json!({"image": name, "problem": problem}),
-        None => {
-            let first = answer.top.first();
-            json!({
-                "image": name, "class": first.map(|score| score.class), "name": first.map(|score| &score.name),
-                "probability": first.map(|score| score.probability),
-                "top": answer.top.iter().map(score).collect::<Vec<_>>(),
-            })
-        }
+    if let Some(problem) = &answer.problem {
+        return json!({"image": name, "problem": problem});
     }
+    let first = answer.top.first();
+    json!({
+        "image": name, "class": first.map(|score| score.class), "name": first.map(|score| &score.name),
+        "probability": first.map(|score| score.probability),
+        "top": answer.top.iter().map(score).collect::<Vec<_>>(),
+    })
 }
 
 fn predict_text(name: &str, answer: &Prediction) -> String {
-    match &answer.problem {
-        Some(problem) => format!("{name}: {problem}\n"),
-        None => {
-            let shares: Vec<_> =
-                answer.top.iter().map(|score| format!("{} {:.1} %", score.name, 100.0 * score.probability)).collect();
-            format!("{name}: {}\n", shares.join(", "))
-        }
+    if let Some(problem) = &answer.problem {
+        return format!("{name}: {problem}\n");
     }
+    let share = |score: &ClassScore| format!("{} {:.1} %", score.name, 100.0 * score.probability);
+    format!("{name}: {}\n", answer.top.iter().map(share).collect::<Vec<_>>().join(", "))
 }
 
 /// `striate probe`.

@@ -27,11 +27,12 @@ pub(super) fn presets(format: ListFormat) -> String {
         (preset, document.name, input.unwrap_or_default(), params)
     });
     match format {
-        ListFormat::Text => rows
-            .map(|(preset, _, input, params)| {
+        ListFormat::Text => {
+            let row = |(preset, _, input, params): (&presets::Preset, String, String, u64)| {
                 format!("{:<14} {:>12} parameters  {:<14} {}\n", preset.id, count(params), input, preset.summary)
-            })
-            .collect(),
+            };
+            rows.map(row).collect::<Vec<_>>().concat()
+        }
         ListFormat::Json => {
             let list: Vec<_> = rows
                 .map(|(preset, name, input, params)| {

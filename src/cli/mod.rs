@@ -94,7 +94,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
     match command {
         Command::Open { model } => window::open(Some(&model))?,
         Command::Summary(args) => print(&summary::summary(&args)?)?,
-        Command::Train(args) => return train::train(args),
+        Command::Train(args) => return train::train(&args),
         Command::Eval(args) => print(&ask::eval(&args)?)?,
         Command::Predict(args) => {
             let (text, all_read) = ask::predict(&args)?;

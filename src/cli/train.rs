@@ -105,9 +105,9 @@ fn schedule(text: &str) -> Result<Schedule, String> {
 }
 
 /// `striate train`.
-pub(super) fn train(args: TrainArgs) -> Result<ExitCode> {
+pub(super) fn train(args: &TrainArgs) -> Result<ExitCode> {
     platform::watch_for_interrupt();
-    let mut request = request(&args)?;
+    let mut request = request(args)?;
     let mut view = View::new(args.json);
     for _ in 0..=HALVINGS {
         let client = Client::connect(&args.device, args.threads)?;
@@ -306,11 +306,7 @@ impl View {
             Event::Saved { step, path, .. } => {
                 self.object(&json!({"kind": "saved", "step": step, "path": path}));
             }
-            Event::Log { level, text } => {
-                if *level >= LogLevel::Warn {
-                    self.bar.suspend(|| log(*level, text));
-                }
-            }
+            Event::Log { level, text } if *level >= LogLevel::Warn => self.bar.suspend(|| log(*level, text)),
             Event::Failed { message, .. } => self.note(message),
             _ => {}
         }
@@ -354,7 +350,7 @@ impl View {
     fn epoch(&mut self, epoch: &EpochReport) {
         self.object(&epoch_json(epoch));
         let metrics = |list: &[(String, f64)]| -> String {
-            list.iter().map(|(name, share)| format!(" {name} {:.2} %", 100.0 * share)).collect()
+            list.iter().map(|(name, share)| format!(" {name} {:.2} %", 100.0 * share)).collect::<Vec<_>>().concat()
         };
         let epochs = self.started.as_ref().map_or(0, |started| started.epochs);
         let validation = epoch.validation_loss.map_or_else(String::new, |loss| {

@@ -34,7 +34,7 @@ pub fn write_message<T: Serialize>(stream: &mut impl Write, message: &T) -> Resu
     if bytes.len() > MAX_FRAME {
         return Err(ChannelError::TooLarge(bytes.len() as u64));
     }
-    let length = u32::try_from(bytes.len()).map_err(|_| ChannelError::TooLarge(bytes.len() as u64))?;
+    let length = u32::try_from(bytes.len()).map_err(|_wide| ChannelError::TooLarge(bytes.len() as u64))?;
     stream.write_all(&length.to_le_bytes())?;
     stream.write_all(&bytes)?;
     Ok(stream.flush()?)
@@ -108,7 +108,7 @@ mod tests {
         let step = StepReport {
             step: u64::MAX,
             epoch: 1,
-            loss: 2.302_585,
+            loss: 2.25,
             metrics: vec![("accuracy".into(), 0.1)],
             learning_rate: 1e-3,
             grad_norm: 0.5,

@@ -181,7 +181,7 @@ mod tests {
     fn a_wrong_number_is_found_and_a_missing_one_too() {
         // |2 - 2.1| / 4 = 0.025
         assert!((relative(&[2.0, -4.0], &[2.1, -4.0]) - 0.025).abs() < 1e-6);
-        assert_eq!(relative(&[1.0], &[f32::NAN]), f64::INFINITY);
-        assert_eq!(relative(&[1.0], &[]), f64::INFINITY);
+        assert!(relative(&[1.0], &[f32::NAN]).is_infinite());
+        assert!(relative(&[1.0], &[]).is_infinite());
     }
 }

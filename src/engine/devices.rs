@@ -217,7 +217,7 @@ mod gpu {
         let options = RuntimeOptions { tasks_max: 8, memory_config: MemoryConfiguration::default() };
         let attempt = || burn_wgpu::try_init_setup::<AutoGraphicsApi>(&adapter.selector, options);
         let setup = std::panic::catch_unwind(std::panic::AssertUnwindSafe(attempt))
-            .map_err(|_| error("The driver failed while it was opened".into()))?
+            .map_err(|_panic| error("The driver failed while it was opened".into()))?
             .map_err(|failure| error(failure.to_string()))?;
         tracing::info!("opened {} through {:?}", setup.adapter.get_info().name, setup.backend);
         let device = Device::from(adapter.selector);

@@ -203,9 +203,8 @@ impl Supervisor {
                     self.reader.take().map(std::thread::JoinHandle::join);
                     return Some(report);
                 }
-                Some(_) => {}
                 None if self.has_ended() => return None,
-                None => {}
+                Some(_) | None => {}
             }
             if !killed && Instant::now() > end {
                 self.kill();
@@ -417,7 +416,8 @@ fn log_level(line: &str) -> (LogLevel, String) {
             return (level, rest.trim_start().to_owned());
         }
     }
-    (LogLevel::Warn, line.to_owned())
+    // Drivers and libraries print what they like; if it mattered, it is among the last words of a crash.
+    (LogLevel::Info, line.to_owned())
 }
 
 /// How and why, in words.

@@ -238,7 +238,8 @@ pub(super) fn evaluate(
     report.loss = loss / report.count as f64;
     if judged > report.count {
         // A head that judges pixels: a share of them, brought to images.
-        report.correct = (report.correct as f64 / judged as f64 * report.count as f64).round() as u64;
+        report.correct =
+            u64::try_from(u128::from(report.correct) * u128::from(report.count) / u128::from(judged)).unwrap_or(0);
     }
     report.worst.sort_by(|a, b| b.probability.total_cmp(&a.probability).then(a.index.cmp(&b.index)));
     report.worst.truncate(request.worst as usize);
@@ -263,7 +264,7 @@ fn count_mistakes(report: &mut EvaluateReport, truths: &[u32], indices: &[u32], 
 }
 
 /// Classes of pictures; one that cannot be read gets its reason.
-pub(super) fn predict(model: &mut Model, request: &PredictRequest) -> Result<Vec<Prediction>, WorkerError> {
+pub(super) fn predict(model: &mut Model, request: &PredictRequest) -> Vec<Prediction> {
     let mut answers = Vec::with_capacity(request.images.len());
     for image in &request.images {
         let answer = one_image(model, image).and_then(|(batch, _)| Ok(model.network().predict(&batch)?));
@@ -282,7 +283,7 @@ pub(super) fn predict(model: &mut Model, request: &PredictRequest) -> Result<Vec
         };
         answers.push(Prediction { image, top, problem });
     }
-    Ok(answers)
+    answers
 }
 
 /// What layers make of one image.

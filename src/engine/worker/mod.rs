@@ -250,7 +250,7 @@ impl Worker {
     fn predict(&mut self, request: &super::protocol::PredictRequest) -> Result<(), WorkerError> {
         let device = self.device()?;
         let model = self.shelf.find(&request.network, self.live.as_mut(), &device)?;
-        let predictions = answer::predict(model, request)?;
+        let predictions = answer::predict(model, request);
         self.out.send(&Event::Predicted { id: request.id, predictions });
         Ok(())
     }

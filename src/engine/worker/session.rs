@@ -56,7 +56,7 @@ pub(super) fn train(worker: &mut Worker, run: RunId, request: &TrainRequest) {
         Ok(session) => session,
         Err(error) => return worker.fail(Some(run), &error),
     };
-    let result = session.epochs(worker).and_then(|end| session.finish(worker, end));
+    let result = session.epochs(worker).and_then(|end| session.finish(worker, &end));
     if let Err(error) = result {
         session.record.status = RunStatus::Failed;
         session.record.message = Some(error.to_string());
@@ -481,10 +481,10 @@ impl Session {
         Ok(())
     }
 
-    fn finish(&mut self, worker: &mut Worker, end: End) -> Result<(), WorkerError> {
+    fn finish(&mut self, worker: &mut Worker, end: &End) -> Result<(), WorkerError> {
         self.checkpoint(worker)?;
         let step = trainer(worker)?.step_index();
-        let (reason, keep_best) = match end {
+        let (reason, keep_best) = match *end {
             End::Done(reason, keep_best) => (reason, keep_best),
             End::Closed => {
                 self.record.status = RunStatus::Interrupted;

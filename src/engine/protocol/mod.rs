@@ -1,0 +1,219 @@
+//! What the window (or the command line) and the worker say to each other: plain data, no burn, no egui.
+//!
+//! Everything here must survive postcard, which cannot carry internally tagged enums: documents and specs therefore
+//! travel as JSON text. Paths are the worker's paths. Every event about a run names the run.
+
+mod command;
+mod report;
+
+pub use command::{
+    Command, DeviceChoice, DeviceInfo, DeviceKind, EvaluateRequest, ImageRef, NetworkRef, PredictRequest, ProbeRequest,
+    TrainRequest,
+};
+pub use report::{
+    ChannelStats, CheckRow, ClassScore, EpochReport, EvaluateReport, LayerProbe, MemoryReport, Mistake, Plane,
+    Prediction, ProbeReport, Started, StepReport, WeightsReport,
+};
+
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Version of the messages. Both sides must agree.
+pub const PROTOCOL: u32 = 1;
+
+/// Build of this program, sent in the first message.
+pub const BUILD: &str = env!("CARGO_PKG_VERSION");
+
+/// A run as the side that started it numbers it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RunId(pub u64);
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FinishReason {
+    /// All epochs done.
+    Completed,
+    /// The validation loss no longer fell.
+    EarlyStop,
+    /// Someone stopped it.
+    Stopped,
+    /// The asked number of steps is done.
+    StepLimit,
+    /// The loss is no longer a number.
+    Diverged,
+}
+
+impl FinishReason {
+    /// For a person.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Completed => "all epochs done",
+            Self::EarlyStop => "stopped early: the validation loss no longer fell",
+            Self::Stopped => "stopped",
+            Self::StepLimit => "the asked number of steps is done",
+            Self::Diverged => "the loss is no longer a number; try a smaller learning rate",
+        }
+    }
+}
+
+/// How serious a line of the log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum LogLevel {
+    /// Details.
+    Debug,
+    /// What happens.
+    Info,
+    /// What a person should know.
+    Warn,
+    /// What failed.
+    Error,
+}
+
+/// How a worker ended, told by the supervisor.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExitReport {
+    /// It was told to end, or its input ended.
+    pub expected: bool,
+    /// Exit code.
+    pub code: Option<i32>,
+    /// Signal that killed it.
+    pub signal: Option<i32>,
+    /// It looks as if memory ran out.
+    pub out_of_memory: bool,
+    /// All of it in words.
+    pub message: String,
+    /// The run that was training then.
+    pub run: Option<RunId>,
+}
+
+/// What the worker says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// The first message.
+    Hello {
+        /// Build of the worker.
+        build: String,
+        /// Version of its messages.
+        protocol: u32,
+        /// Its process.
+        pid: u32,
+    },
+    /// The device is open.
+    Ready {
+        /// The device.
+        device: DeviceInfo,
+        /// CPU threads it uses.
+        threads: u32,
+    },
+    /// Something that takes a while before the first step.
+    Preparing {
+        /// The run.
+        run: RunId,
+        /// What is being done.
+        what: String,
+    },
+    /// The first step comes next.
+    Started {
+        /// The run.
+        run: RunId,
+        /// What is known by now.
+        started: Box<Started>,
+    },
+    /// Steps since the last message: every step is told, messages are batched to 30 a second.
+    Steps {
+        /// The run.
+        run: RunId,
+        /// The steps in order.
+        steps: Vec<StepReport>,
+    },
+    /// The end of an epoch.
+    Epoch {
+        /// The run.
+        run: RunId,
+        /// Its numbers.
+        epoch: EpochReport,
+    },
+    /// Bytes really held.
+    Memory {
+        /// The run.
+        run: RunId,
+        /// The numbers.
+        memory: MemoryReport,
+    },
+    /// The answer to a probe.
+    Probed(Box<ProbeReport>),
+    /// The answer to an evaluation.
+    Evaluated(Box<EvaluateReport>),
+    /// The answers to a predict command.
+    Predicted {
+        /// The request's id.
+        id: u64,
+        /// One answer per image.
+        predictions: Vec<Prediction>,
+    },
+    /// A checkpoint or weight file was written.
+    Saved {
+        /// The run.
+        run: RunId,
+        /// Step of the weights.
+        step: u64,
+        /// Where.
+        path: PathBuf,
+    },
+    /// Holding.
+    Paused {
+        /// The run.
+        run: RunId,
+        /// Steps done.
+        step: u64,
+    },
+    /// Going on.
+    Resumed {
+        /// The run.
+        run: RunId,
+    },
+    /// The base learning rate was changed.
+    LearningRate {
+        /// The run.
+        run: RunId,
+        /// The new base rate.
+        rate: f64,
+    },
+    /// A run ended as it should.
+    Finished {
+        /// The run.
+        run: RunId,
+        /// Why.
+        reason: FinishReason,
+        /// Steps done.
+        step: u64,
+        /// The file to use: best weights where there are any, else the last.
+        weights: PathBuf,
+    },
+    /// A command or a run failed; the worker goes on.
+    Failed {
+        /// The run, if it was one.
+        run: Option<RunId>,
+        /// Rule, finding, way out.
+        message: String,
+    },
+    /// The devices of this computer.
+    Devices(Vec<DeviceInfo>),
+    /// The device self-test.
+    Checked {
+        /// The device tested.
+        device: DeviceInfo,
+        /// One row per case.
+        rows: Vec<CheckRow>,
+    },
+    /// A line of the log.
+    Log {
+        /// How serious.
+        level: LogLevel,
+        /// The line.
+        text: String,
+    },
+    /// The worker is gone; always the last event.
+    Exited(ExitReport),
+}
