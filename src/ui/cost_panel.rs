@@ -23,16 +23,16 @@ pub(super) struct Row {
 
 /// Titles, widths and what they mean.
 pub(super) const COLUMNS: [(&str, f32, &str); 10] = [
-    ("Layer", 96.0, "Name of the layer. Click a row to select it"),
-    ("Kind", 124.0, "What the layer is"),
-    ("Output", 100.0, "Height × width × channels of what it gives for one image"),
-    ("Trainable", 82.0, "Parameters that training changes"),
+    ("Layer", 88.0, "Name of the layer. Click a row to select it"),
+    ("Kind", 112.0, "What the layer is"),
+    ("Output", 96.0, "Height × width × channels of what it gives for one image"),
+    ("Trainable", 74.0, "Parameters that training changes"),
     ("Frozen", 74.0, "Parameters that stay as they are"),
     ("State", 62.0, "Running statistics of batch norm: stored, but no gradient changes them"),
-    ("MACs", 96.0, "Multiply-adds for one image: one multiplication and one addition together"),
-    ("Activations", 84.0, "Bytes of its output for one image; 0 where it shares the memory of its input"),
-    ("Sees", 84.0, "Receptive field: how much of the input one output value can see, height × width in pixels"),
-    ("Share of RAM", 116.0, "Share of the textbook's training RAM: its parameters and its output for the whole batch"),
+    ("MACs", 88.0, "Multiply-adds for one image: one multiplication and one addition together"),
+    ("Activations", 78.0, "Bytes of its output for one image; 0 where it shares the memory of its input"),
+    ("Sees", 74.0, "Receptive field: how much of the input one output value can see, height × width in pixels"),
+    ("Share of RAM", 108.0, "Share of the textbook's training RAM: its parameters and its output for the whole batch"),
 ];
 /// Columns that are left out while all their rows are zero: frozen parameters and state.
 const OPTIONAL: [usize; 2] = [4, 5];

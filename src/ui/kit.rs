@@ -128,6 +128,7 @@ pub(super) fn figure(ui: &mut Ui, caption: &str, value: impl Into<WidgetText>, h
     let layout = egui::Layout::top_down(egui::Align::Min);
     ui.allocate_ui_with_layout(vec2(84.0, 34.0), layout, |ui| {
         ui.spacing_mut().item_spacing.y = 1.0;
+        ui.style_mut().wrap_mode = Some(egui::TextWrapMode::Extend);
         let color = Tokens::of(ui).text_weak;
         ui.label(RichText::new(caption).small().color(color));
         ui.label(value).on_hover_text(hover);
