@@ -293,7 +293,7 @@ fn table(document: &Document, plan: &Plan, cost: &Cost, rows: &[Row]) -> String 
     let (totals, memory, settings) = (&cost.totals, &cost.memory, &cost.settings);
     let mut fact = |name: &str, value: String| {
         // Writing to a String cannot fail.
-        let _written = writeln!(text, "{name:<34}{value}");
+        let _written = writeln!(text, "{name:<38}{value}");
     };
     fact("Parameters, trainable", count(totals.trainable));
     fact("Parameters, frozen", count(totals.frozen));
