@@ -179,7 +179,7 @@ pub fn detach_from_terminal(command: &mut std::process::Command) {
     let _ = command;
 }
 
-/// Notices Ctrl+C from now on instead of dying of it; [`interrupted`] tells.
+/// Notices Ctrl+C from now on instead of dying of it; `interrupted` tells.
 ///
 /// Elsewhere than on Unix, Ctrl+C still ends the program at once; a worker then sees the end of its input and writes its
 /// checkpoint all the same.

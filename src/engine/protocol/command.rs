@@ -246,7 +246,7 @@ pub struct PredictRequest {
 /// What the worker can be told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Command {
-    /// Choose the device. Must come before anything that computes; answered by [`Event::Ready`].
+    /// Choose the device. Must come before anything that computes; answered by `Event::Ready`.
     Open {
         /// Which device.
         device: DeviceChoice,
