@@ -25,7 +25,7 @@ test-core:
 ## Tests on real data: make test-data DATA=DIR with DIR/mnist and so on.
 test-data: setup-test
 	@test -d "$(DATA)" || { echo "make test-data DATA=DIR: DIR must be a folder with mnist/ in it. Received '$(DATA)'." >&2; exit 2; }
-	STRIATE_DATA="$(abspath $(DATA))" $(CARGO) test --release -- real_data --nocapture
+	STRIATE_DATA="$(abspath $(DATA))" $(CARGO) test --release --lib -- real_data --nocapture
 
 ## Benchmarks.
 bench:
