@@ -34,6 +34,8 @@ pub struct Options {
     pub dialogs: Option<Box<dyn FileDialogs>>,
     /// Colours, over what is stored.
     pub theme: Option<ThemePreference>,
+    /// CPU threads of the engine; all cores if none.
+    pub threads: Option<u32>,
 }
 
 /// What a person chose about the window.
@@ -98,6 +100,7 @@ impl App {
         // A program that does not know its own path is looked for where commands are.
         let exe = options.worker_exe.or_else(|| std::env::current_exe().ok()).unwrap_or_else(|| "striate".into());
         let mut session = Session::new(exe, storage.join("runs"));
+        session.limit_threads(options.threads);
         session.choose_device(&prefs.device, &cc.egui_ctx);
         let document = crate::presets::find("lenet5").unwrap_or_default();
         let mut app = Self {

@@ -43,6 +43,7 @@ pub(super) struct Session {
     supervisor: Option<Supervisor>,
     awake: Arc<AtomicBool>,
     device: String,
+    threads: Option<u32>,
     is_open: bool,
     pub(super) devices: Vec<DeviceInfo>,
     pub(super) log: Vec<String>,
@@ -68,6 +69,7 @@ impl Session {
             supervisor: None,
             awake: Arc::default(),
             device: "cpu".into(),
+            threads: None,
             is_open: false,
             devices: Vec::new(),
             log: Vec::new(),
@@ -83,6 +85,11 @@ impl Session {
             in_flight: false,
             looks: 0,
         }
+    }
+
+    /// Limits the CPU threads of the engine, from its next start on.
+    pub(super) fn limit_threads(&mut self, threads: Option<u32>) {
+        self.threads = threads;
     }
 
     /// The devices, CPU first.
@@ -245,7 +252,7 @@ impl Session {
             return Ok(());
         }
         let device = if self.device == "cpu" { DeviceChoice::Cpu } else { DeviceChoice::Named(self.device.clone()) };
-        self.send(Command::Open { device, threads: None })?;
+        self.send(Command::Open { device, threads: self.threads })?;
         self.is_open = true;
         Ok(())
     }
