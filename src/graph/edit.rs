@@ -1,9 +1,9 @@
 //! Every way to change a document, as values. One function applies them and checks what must always hold.
 
-use super::surgery;
 use super::{Content, DataSpec, Document, Graph, Head, Link, Node, NodeId, TrainSpec, check_name};
-use crate::layers::Layer;
-use crate::op::Init;
+use super::{check, expand, group, rules, surgery};
+use crate::layers::{Arity, Layer};
+use crate::op::{Init, Shape};
 use std::sync::Arc;
 
 /// Where a new or moved layer goes.
@@ -70,6 +70,25 @@ pub enum Edit {
         nodes: Vec<NodeId>,
         /// Whether they learn.
         trainable: bool,
+    },
+    /// Bypasses nodes, or takes them up again.
+    SetBypassed {
+        /// Which.
+        nodes: Vec<NodeId>,
+        /// Whether what enters leaves unchanged.
+        bypassed: bool,
+    },
+    /// Puts nodes into one group card.
+    Group {
+        /// Which; one connected piece with one way out.
+        nodes: Vec<NodeId>,
+    },
+    /// Takes a group or a block apart into plain layers; every parameter keeps its path.
+    Expand {
+        /// Which.
+        node: NodeId,
+        /// Shapes that enter it; a group needs none.
+        inputs: Vec<Shape>,
     },
     /// Chooses the rule for initial weights.
     SetInit {
@@ -165,6 +184,17 @@ pub enum EditError {
         /// What was found.
         found: String,
     },
+    /// Only what has one way in can be left out.
+    #[error("Only a layer with one input can be bypassed: what enters it leaves unchanged. {name} {has}.")]
+    NoBypass {
+        /// Its name.
+        name: String,
+        /// What it has instead.
+        has: &'static str,
+    },
+    /// These layers cannot become a group, or this one cannot be taken apart.
+    #[error("{0}")]
+    Regroup(String),
     /// Too deep, too many.
     #[error("{0}")]
     Limit(String),
@@ -175,6 +205,14 @@ pub enum EditError {
 pub struct Outcome {
     /// What should be selected now, if the change says so.
     pub select: Option<Vec<NodeId>>,
+    /// An output that is called otherwise now: old and new name.
+    pub renamed: Option<(String, String)>,
+}
+
+impl Outcome {
+    pub(super) fn select(nodes: Vec<NodeId>) -> Self {
+        Self { select: Some(nodes), renamed: None }
+    }
 }
 
 impl Edit {
@@ -199,6 +237,10 @@ impl Edit {
             Self::Rename { node, name: new } => format!("Rename {} to {new}", name(node)),
             Self::SetTrainable { nodes, trainable: true } => format!("Unfreeze {}", some(nodes)),
             Self::SetTrainable { nodes, trainable: false } => format!("Freeze {}", some(nodes)),
+            Self::SetBypassed { nodes, bypassed: true } => format!("Bypass {}", some(nodes)),
+            Self::SetBypassed { nodes, bypassed: false } => format!("Take up {} again", some(nodes)),
+            Self::Group { nodes } => format!("Group {}", some(nodes)),
+            Self::Expand { node, .. } => format!("Expand {}", name(node)),
             Self::SetInit { node, .. } => format!("Change initial weights of {}", name(node)),
             Self::Connect { from, to, .. } => format!("Link {} to {}", name(from), name(to)),
             Self::Disconnect { link } => format!("Unlink {} from {}", name(&link.from), name(&link.to)),
@@ -240,38 +282,48 @@ fn apply_in_place(document: &mut Document, at: &[NodeId], edit: &Edit) -> Result
             return Ok(outcome);
         }
         _ => {
-            return in_graph(&mut document.graph, at, at.len(), &mut |graph, depth| apply_to_graph(graph, depth, edit));
+            let outcome = in_graph(&mut document.graph, at, &mut |graph| apply_to_graph(graph, edit))?;
+            if let (true, Some((old, new))) = (at.is_empty(), &outcome.renamed) {
+                document
+                    .heads
+                    .iter_mut()
+                    .filter(|head| head.output == *old)
+                    .for_each(|head| head.output.clone_from(new));
+            }
+            if grows(edit) {
+                rules::limits(&document.graph)?;
+            }
+            return Ok(outcome);
         }
     }
     Ok(Outcome::default())
+}
+
+/// Whether a change may add many nodes or levels at once.
+fn grows(edit: &Edit) -> bool {
+    matches!(edit, Edit::Insert { .. } | Edit::Paste { .. } | Edit::Group { .. } | Edit::Expand { .. })
 }
 
 /// Runs `change` on the graph at a path, copying only the nodes on the way.
 fn in_graph(
     graph: &mut Graph,
     at: &[NodeId],
-    depth: usize,
-    change: &mut dyn FnMut(&mut Graph, usize) -> Result<Outcome, EditError>,
+    change: &mut dyn FnMut(&mut Graph) -> Result<Outcome, EditError>,
 ) -> Result<Outcome, EditError> {
-    let [first, rest @ ..] = at else { return change(graph, depth) };
+    let [first, rest @ ..] = at else { return change(graph) };
     let node = graph.nodes.iter_mut().find(|node| node.id == *first).ok_or(EditError::NoGroup)?;
     match &mut Arc::make_mut(node).content {
-        Content::Group(group) => in_graph(&mut group.graph, rest, depth, change),
+        Content::Group(group) => in_graph(&mut group.graph, rest, change),
         Content::Layer(_) | Content::Unknown { .. } => Err(EditError::NoGroup),
     }
 }
 
-fn apply_to_graph(graph: &mut Graph, depth: usize, edit: &Edit) -> Result<Outcome, EditError> {
+fn apply_to_graph(graph: &mut Graph, edit: &Edit) -> Result<Outcome, EditError> {
     match edit {
         Edit::Insert { content, place } => {
-            if let Content::Group(group) = &**content
-                && depth + nesting(&group.graph) >= super::MAX_DEPTH
-            {
-                return Err(EditError::Limit(format!("Groups may be nested at most {} deep.", super::MAX_DEPTH)));
-            }
             let node = Node::new(graph.fresh_id(), graph.fresh_name(content.stem()), (**content).clone());
             let id = surgery::insert(graph, node, place)?;
-            Ok(Outcome { select: Some(vec![id]) })
+            Ok(Outcome::select(vec![id]))
         }
         Edit::Remove { nodes } => {
             let mut after = Vec::new();
@@ -280,11 +332,11 @@ fn apply_to_graph(graph: &mut Graph, depth: usize, edit: &Edit) -> Result<Outcom
                 surgery::remove(graph, id)?;
             }
             after.retain(|id| graph.node(*id).is_some());
-            Ok(Outcome { select: Some(after.into_iter().take(1).collect()) })
+            Ok(Outcome::select(after.into_iter().take(1).collect()))
         }
         Edit::Move { node, place } => {
             surgery::relocate(graph, *node, place)?;
-            Ok(Outcome { select: Some(vec![*node]) })
+            Ok(Outcome::select(vec![*node]))
         }
         Edit::SetLayer { node, layer } => with_node(graph, *node, |node| {
             let same_kind = node.content.kind_id() == Content::Layer((**layer).clone()).kind_id();
@@ -306,14 +358,19 @@ fn apply_to_graph(graph: &mut Graph, depth: usize, edit: &Edit) -> Result<Outcom
         }),
         Edit::Rename { node, name } => {
             check_name(name).map_err(|rule| EditError::Name { rule, found: name.clone() })?;
-            if graph.by_name(name).is_some_and(|other| other.id != *node) {
-                let rule = "Names must be unique among the layers of one graph.".into();
+            if let Some(rival) = graph.name_rival(name, &[*node]) {
+                let rule = format!(
+                    "Names must be unique in one graph, and none may lie inside another's; {:?} is there.",
+                    rival.name
+                );
                 return Err(EditError::Name { rule, found: name.clone() });
             }
-            with_node(graph, *node, |node| {
+            let old = graph.node(*node).map(|node| node.name.clone()).unwrap_or_default();
+            let outcome = with_node(graph, *node, |node| {
                 node.name.clone_from(name);
                 Ok(())
-            })
+            })?;
+            Ok(Outcome { renamed: Some((old, name.clone())), ..outcome })
         }
         Edit::SetTrainable { nodes, trainable } => {
             for &id in nodes {
@@ -324,6 +381,25 @@ fn apply_to_graph(graph: &mut Graph, depth: usize, edit: &Edit) -> Result<Outcom
             }
             Ok(Outcome::default())
         }
+        Edit::SetBypassed { nodes, bypassed } => {
+            for &id in nodes {
+                with_node(graph, id, |node| {
+                    let has = match node.content.arity() {
+                        Arity::One => None,
+                        Arity::Zero => Some("is where data enters"),
+                        Arity::Many => Some("joins several"),
+                    };
+                    if let (true, Some(has)) = (*bypassed, has) {
+                        return Err(EditError::NoBypass { name: node.name.clone(), has });
+                    }
+                    node.bypassed = *bypassed;
+                    Ok(())
+                })?;
+            }
+            Ok(Outcome::default())
+        }
+        Edit::Group { nodes } => group::group(graph, nodes),
+        Edit::Expand { node, inputs } => expand::expand(graph, *node, inputs),
         Edit::SetInit { node, init } => with_node(graph, *node, |node| {
             node.init = *init;
             Ok(())
@@ -334,7 +410,7 @@ fn apply_to_graph(graph: &mut Graph, depth: usize, edit: &Edit) -> Result<Outcom
             graph.links.retain(|other| other != link);
             if graph.links.len() == before { Err(EditError::NoLink) } else { Ok(Outcome::default()) }
         }
-        Edit::Paste { fragment } => Ok(Outcome { select: Some(surgery::paste(graph, fragment)) }),
+        Edit::Paste { fragment } => Ok(Outcome::select(surgery::paste(graph, fragment))),
         Edit::SetTraining(_)
         | Edit::SetData(_)
         | Edit::SetHeads(_)
@@ -352,42 +428,4 @@ fn with_node(
     let node = graph.nodes.iter_mut().find(|node| node.id == id).ok_or(EditError::NoNode)?;
     change(Arc::make_mut(node))?;
     Ok(Outcome::default())
-}
-
-fn nesting(graph: &Graph) -> usize {
-    graph
-        .nodes
-        .iter()
-        .map(|node| match &node.content {
-            Content::Group(group) => 1 + nesting(&group.graph),
-            Content::Layer(_) | Content::Unknown { .. } => 0,
-        })
-        .max()
-        .unwrap_or(0)
-}
-
-/// What must hold of every graph: unique ids and names, links between nodes that exist, no input port linked twice.
-///
-/// # Errors
-/// The first rule that is broken.
-pub fn check(graph: &Graph) -> Result<(), String> {
-    let (mut ids, mut names) = (std::collections::HashSet::new(), std::collections::HashSet::new());
-    for node in &graph.nodes {
-        if !ids.insert(node.id) || !names.insert(&node.name) {
-            return Err(format!("Ids and names must be unique. Received {} {:?} twice.", node.id.0, node.name));
-        }
-        if let Content::Group(group) = &node.content {
-            check(&group.graph)?;
-        }
-    }
-    let mut ports = std::collections::HashSet::new();
-    for link in &graph.links {
-        if !ids.contains(&link.from) || !ids.contains(&link.to) {
-            return Err(format!("Links must join layers that exist. Received {link:?}."));
-        }
-        if !ports.insert((link.to, link.to_port)) {
-            return Err(format!("An input takes one link. Received a second to {link:?}."));
-        }
-    }
-    Ok(())
 }

@@ -22,6 +22,8 @@ pub const MAX_NODES: usize = 20_000;
 pub const MAX_LINKS: usize = 200_000;
 /// Largest file, in bytes.
 pub const MAX_BYTES: u64 = 64 << 20;
+/// Longest name of a layer, in bytes.
+const MAX_NAME: usize = 255;
 /// Most copies of a repeated group.
 pub const MAX_REPEAT: u32 = 1_000;
 
@@ -102,7 +104,7 @@ impl Document {
         let Some(version) = raw.get("version").and_then(Value::as_u64) else {
             return Err(rule("document", "\"version\" must be a whole number.".into(), raw.get("version")));
         };
-        let mut reader = Reader { nodes: 0, warnings: Vec::new() };
+        let mut reader = Reader::default();
         let graph = reader.graph("graph", raw.remove("graph").unwrap_or_else(|| json!({})), 0)?;
         let document = Self {
             name: part(&raw, "name")?,
@@ -175,13 +177,15 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     })
 }
 
-struct Reader {
+/// Reads graphs and counts their nodes.
+#[derive(Default)]
+pub(super) struct Reader {
     nodes: usize,
-    warnings: Vec<String>,
+    pub(super) warnings: Vec<String>,
 }
 
 impl Reader {
-    fn graph(&mut self, place: &str, value: Value, depth: usize) -> Result<Graph, FileError> {
+    pub(super) fn graph(&mut self, place: &str, value: Value, depth: usize) -> Result<Graph, FileError> {
         if depth > MAX_DEPTH {
             return Err(FileError::Rule {
                 place: place.into(),
@@ -216,6 +220,15 @@ impl Reader {
                 });
             }
             nodes.push(Arc::new(node));
+        }
+        let within =
+            |name: &String| super::node::prefixes(name).find(|outer| names.contains(*outer)).map(str::to_owned);
+        if let Some((name, outer)) = names.iter().filter_map(|name| within(name).map(|outer| (name, outer))).min() {
+            return Err(FileError::Rule {
+                place: place.into(),
+                rule: "A name must not lie inside a sibling's name, or parameters could be called alike.".into(),
+                found: format!("{outer:?} and {name:?}"),
+            });
         }
         let links: Vec<Link> = part(&raw, "links")?;
         if links.len() > MAX_LINKS {
@@ -270,6 +283,11 @@ impl Reader {
             Some(Value::Bool(value)) => *value,
             other => return Err(rule(place, "\"trainable\" must be true or false.".into(), other)),
         };
+        let bypassed = match raw.get("bypassed") {
+            None => false,
+            Some(Value::Bool(value)) => *value,
+            other => return Err(rule(place, "\"bypassed\" must be true or false.".into(), other)),
+        };
         let init: Init = part(&raw, "init").map_err(within)?;
         let content = if kind == "group" {
             let settings = object(place, raw.remove("group").unwrap_or_else(|| json!({})))?;
@@ -306,7 +324,7 @@ impl Reader {
                 }
             }
         };
-        Ok(Node { id: NodeId(id), name, content, trainable, init, raw })
+        Ok(Node { id: NodeId(id), name, content, trainable, bypassed, init, raw })
     }
 }
 
@@ -315,12 +333,17 @@ impl Reader {
 /// # Errors
 /// The rule, as a sentence.
 pub fn check_name(name: &str) -> Result<(), String> {
-    let fits =
-        !name.is_empty() && name.len() <= 64 && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
-    if fits { Ok(()) } else { Err("A name must be 1 to 64 letters, digits, _ or -.".into()) }
+    let word = |part: &str| {
+        !part.is_empty() && part.len() <= 64 && part.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+    };
+    if name.len() <= MAX_NAME && name.split('.').all(word) {
+        Ok(())
+    } else {
+        Err("A name must be 1 to 64 letters, digits, _ or -, or several of these joined by dots.".into())
+    }
 }
 
-fn graph_json(graph: &Graph) -> Value {
+pub(super) fn graph_json(graph: &Graph) -> Value {
     let nodes: Vec<Value> = graph.nodes.iter().map(|node| node_json(node)).collect();
     json!({ "nodes": nodes, "links": graph.links })
 }
@@ -332,6 +355,9 @@ fn node_json(node: &Node) -> Value {
     map.insert("kind".into(), json!(node.content.kind_id()));
     if !node.trainable {
         map.insert("trainable".into(), json!(false));
+    }
+    if node.bypassed {
+        map.insert("bypassed".into(), json!(true));
     }
     if node.init != Init::default() {
         map.insert("init".into(), json!(node.init));
@@ -348,7 +374,7 @@ fn node_json(node: &Node) -> Value {
         Content::Unknown { .. } => {}
     }
     for (key, value) in &node.raw {
-        if !map.contains_key(key) && key != "trainable" && key != "init" {
+        if !map.contains_key(key) && !["trainable", "bypassed", "init"].contains(&key.as_str()) {
             map.insert(key.clone(), value.clone());
         }
     }

@@ -102,6 +102,8 @@ pub struct Node {
     pub content: Content,
     /// False freezes it: neither weights nor statistics change.
     pub trainable: bool,
+    /// True takes it out without removing it: what enters leaves unchanged.
+    pub bypassed: bool,
     /// Rule for initial weights.
     pub init: Init,
     /// The node as it stood in the file, so that what this version does not know survives.
@@ -172,8 +174,19 @@ impl Graph {
 
     /// A name that no sibling has: the stem and the first free number.
     pub fn fresh_name(&self, stem: &str) -> String {
-        let taken: std::collections::HashSet<&str> = self.nodes.iter().map(|node| node.name.as_str()).collect();
+        let taken: std::collections::HashSet<&str> =
+            self.nodes.iter().flat_map(|node| prefixes(&node.name).chain([node.name.as_str()])).collect();
         (1..=u64::MAX).map(|n| format!("{stem}{n}")).find(|name| !taken.contains(name.as_str())).unwrap_or_default()
+    }
+
+    /// The sibling whose name keeps `name` from being used: the same, or one that lies inside the other (`a` and `a.b`),
+    /// whose parameters could then be called alike.
+    pub fn name_rival(&self, name: &str, except: &[NodeId]) -> Option<&Arc<Node>> {
+        let inside = |outer: &str, inner: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'));
+        self.nodes.iter().find(|node| {
+            let other = node.name.as_str();
+            !except.contains(&node.id) && (other == name || inside(other, name) || inside(name, other))
+        })
     }
 
     /// Index of each id in `nodes`.
@@ -247,10 +260,23 @@ impl Graph {
     }
 }
 
+/// The names that a dotted name lies inside: `a` and `a.b` of `a.b.c`.
+pub(super) fn prefixes(name: &str) -> impl Iterator<Item = &str> {
+    name.match_indices('.').filter_map(|(at, _)| name.get(..at))
+}
+
 impl Node {
     /// A node with default settings around a content.
     pub fn new(id: NodeId, name: impl Into<String>, content: Content) -> Self {
-        Self { id, name: name.into(), content, trainable: true, init: Init::default(), raw: Map::new() }
+        Self {
+            id,
+            name: name.into(),
+            content,
+            trainable: true,
+            bypassed: false,
+            init: Init::default(),
+            raw: Map::new(),
+        }
     }
 
     /// The layer, if it is one of a known kind.

@@ -1,8 +1,9 @@
 //! Cutting and joining: the graph operations behind the edits.
 
+use super::node::prefixes;
 use super::{EditError, Graph, Link, Node, NodeId, Place};
 use crate::layers::Arity;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Adds a node at a place and gives its id.
@@ -124,16 +125,20 @@ pub(super) fn connect(graph: &mut Graph, from: NodeId, to: NodeId, port: Option<
     Ok(())
 }
 
-/// Adds copies of nodes with the links among them; gives the new ids.
+/// Adds copies of nodes with the links among them; gives the new ids. A free name is kept.
 pub(super) fn paste(graph: &mut Graph, fragment: &Graph) -> Vec<NodeId> {
     let mut ids = HashMap::new();
     let mut added = Vec::new();
+    let mut names = Names::of(graph);
+    let mut next = graph.fresh_id().0;
     for node in &fragment.nodes {
         let mut copy = (**node).clone();
-        copy.id = graph.fresh_id();
-        if graph.by_name(&copy.name).is_some() {
-            copy.name = graph.fresh_name(copy.content.stem());
+        copy.id = NodeId(next);
+        next = next.saturating_add(1);
+        if !names.is_free(&copy.name) {
+            copy.name = names.fresh(copy.content.stem());
         }
+        names.add(&copy.name);
         ids.insert(node.id, copy.id);
         added.push(copy.id);
         graph.nodes.push(Arc::new(copy));
@@ -143,6 +148,41 @@ pub(super) fn paste(graph: &mut Graph, fragment: &Graph) -> Vec<NodeId> {
             graph.links.push(Link { from, to, ..*link });
         }
     }
-    added.iter().for_each(|&id| close_gaps(graph, id));
+    // Ports of links that were not copied leave gaps.
+    let fed: HashSet<NodeId> = fragment.links.iter().filter_map(|link| ids.get(&link.to).copied()).collect();
+    added.iter().filter(|id| fed.contains(id)).for_each(|&id| close_gaps(graph, id));
     added
+}
+
+/// The names of a graph, for giving many new ones.
+struct Names {
+    own: HashSet<String>,
+    /// Names and the dotted names they lie inside.
+    taken: HashSet<String>,
+    counters: HashMap<String, u64>,
+}
+
+impl Names {
+    fn of(graph: &Graph) -> Self {
+        let mut names = Self { own: HashSet::new(), taken: HashSet::new(), counters: HashMap::new() };
+        graph.nodes.iter().for_each(|node| names.add(&node.name));
+        names
+    }
+
+    fn add(&mut self, name: &str) {
+        self.own.insert(name.to_owned());
+        self.taken.extend(prefixes(name).chain([name]).map(str::to_owned));
+    }
+
+    fn is_free(&self, name: &str) -> bool {
+        !self.taken.contains(name) && !prefixes(name).any(|outer| self.own.contains(outer))
+    }
+
+    fn fresh(&mut self, stem: &str) -> String {
+        let counter = self.counters.entry(stem.to_owned()).or_insert(1);
+        while self.taken.contains(&format!("{stem}{counter}")) {
+            *counter += 1;
+        }
+        format!("{stem}{counter}")
+    }
 }

@@ -80,7 +80,9 @@ fn links_that_would_close_a_circle_are_refused() {
 fn names_are_unique_and_fit_parameter_paths() {
     let rename = |name: &str| apply(&chain(), &[], &Edit::Rename { node: NodeId(2), name: name.into() });
     assert!(rename("stem").is_ok());
-    for bad in ["", "a.b", "pool1", "two words"] {
+    // A dotted name is what a layer out of an expanded group is called; it must not lie inside a sibling's name.
+    assert!(rename("stem.0.conv").is_ok());
+    for bad in ["", "a..b", ".a", "pool1", "pool1.conv", "two words"] {
         assert!(rename(bad).is_err(), "{bad:?} was accepted");
     }
 }
@@ -182,6 +184,11 @@ fn hostile_documents_get_a_message_and_no_panic() {
         (document(r#"{"id": 1, "name": "a", "kind": "flatten"}"#, r#"{"from": 1, "to": 7}"#), "links"),
         (document(r#"{"id": -1, "name": "a", "kind": "flatten"}"#, ""), "id"),
         (document(r#"{"id": 1, "name": "a b.c", "kind": "flatten"}"#, ""), "name"),
+        (
+            document(r#"{"id": 1, "name": "a", "kind": "flatten"}, {"id": 2, "name": "a.b", "kind": "flatten"}"#, ""),
+            "inside a sibling",
+        ),
+        (document(r#"{"id": 1, "name": "a", "kind": "flatten", "bypassed": "yes"}"#, ""), "bypassed"),
         (document(r#"{"id": 1, "name": "a", "kind": "conv2d", "settings": {"filters": -3}}"#, ""), "settings"),
         (document(r#"{"id": 1, "name": "a", "kind": "conv2d", "settings": {"filters": 1e400}}"#, ""), "JSON"),
         (document(r#"{"id": 1, "name": "a", "kind": "group", "group": {"repeat": 4294967296}}"#, ""), "repeat"),

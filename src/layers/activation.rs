@@ -95,6 +95,7 @@ impl LayerKind for Activation {
         match self.function {
             Act::LeakyRelu => lowering.push(Op::Activation(Function::LeakyRelu { slope: self.slope }), &[input]),
             Act::Elu => lowering.push(Op::Activation(Function::Elu { alpha: self.alpha }), &[input]),
+            Act::Prelu => lowering.push(Op::PRelu, &[input]),
             other => other.lower(lowering, input),
         }
     }

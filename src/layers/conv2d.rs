@@ -158,4 +158,12 @@ mod tests {
         let ops: Vec<_> = program.ops.iter().map(|node| (node.op.name(), node.path.as_str())).collect();
         assert_eq!(ops, [("Conv2D", "layer"), ("ReLU", "layer")]);
     }
+
+    #[test]
+    fn learned_slopes_behind_a_convolution_have_a_name_of_their_own() {
+        let conv = Conv2d { activation: Act::Prelu, ..Default::default() };
+        let program = lowered(&conv, Shape::map(3, 8, 8)).unwrap();
+        let paths: Vec<_> = program.params.iter().map(|param| param.path.as_str()).collect();
+        assert_eq!(paths, ["layer.weight", "layer.bias", "layer.prelu.weight"]);
+    }
 }

@@ -323,7 +323,8 @@ impl Act {
         use crate::op::Op;
         let activation = match self {
             Self::None => return Ok(input),
-            Self::Prelu => return lowering.push(Op::PRelu, &[input]),
+            // A name of its own: its slopes must not be called as the weights of the layer it follows.
+            Self::Prelu => return lowering.within("prelu", |l| l.push(Op::PRelu, &[input])),
             Self::Relu => Activation::Relu,
             Self::Relu6 => Activation::Relu6,
             Self::LeakyRelu => Activation::LeakyRelu { slope: 0.01 },

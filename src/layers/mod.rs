@@ -29,6 +29,7 @@ mod lrn;
 mod max_pool;
 mod multiply;
 mod padding;
+mod raise;
 mod registry;
 mod residual;
 #[cfg(test)]

@@ -168,7 +168,10 @@ impl Walk {
                 self.record(path, node.id, NodePlan::default());
                 continue;
             };
-            let output = self.node(graph, node, links, &inputs, path);
+            let output = match inputs.as_slice() {
+                [one] if node.bypassed => Some(self.bypassed(node, *one, path)),
+                _ => self.node(graph, node, links, &inputs, path),
+            };
             if let Some(value) = output {
                 values.insert(node.id, value);
             }
@@ -180,6 +183,16 @@ impl Walk {
             .filter(|node| into.contains_key(&node.id) || node.content.is_input())
             .filter_map(|node| values.get(&node.id).map(|value| (node.name.clone(), *value)))
             .collect()
+    }
+
+    /// What would be if the node were not there: what enters leaves.
+    fn bypassed(&mut self, node: &Node, value: ValueId, path: &[NodeId]) -> ValueId {
+        let message = "Bypassed: what enters leaves unchanged, as if this layer were not there.".into();
+        let edit = Edit::SetBypassed { nodes: vec![node.id], bypassed: false };
+        let fix = Fix { label: "Take it up again".into(), edit };
+        self.report(node, path, Severity::Info, message, vec![fix], None);
+        self.record(path, node.id, NodePlan { spans: Vec::new(), inputs: vec![value], output: Some(value) });
+        value
     }
 
     fn node(
