@@ -8,7 +8,7 @@ use striate::data::Split;
 use striate::engine::Supervisor;
 use striate::engine::protocol::{
     Command, DeviceChoice, EvaluateRequest, Event, FinishReason, ImageRef, NetworkRef, PredictRequest, ProbeRequest,
-    RunId, TrainRequest,
+    RunId, TimeRequest, TrainRequest,
 };
 use striate::engine::run::{Metrics, RunFolder, RunStatus};
 
@@ -369,4 +369,37 @@ fn a_run_in_use_is_not_resumed_by_a_second_process() {
     let end = wait(&second, |event| matches!(event, Event::Failed { .. }));
     assert!(matches!(&end, Event::Failed { message, .. } if message.contains("one process")), "{end:?}");
     first.shut_down(PATIENCE);
+}
+
+#[test]
+fn layers_are_timed_on_request_but_not_beside_a_run() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("pictures");
+    pictures(&data);
+    let worker = start_with(&[]);
+    let ask = |id, document: String| {
+        let request = TimeRequest { id, document, batch: 4, repeats: 3 };
+        worker.send(Command::TimeLayers(Box::new(request))).unwrap();
+        match wait(&worker, |event| matches!(event, Event::LayerTimes(report) if report.id == id)) {
+            Event::LayerTimes(report) => report,
+            _ => unreachable!(),
+        }
+    };
+    let report = ask(3, small(&data, 1));
+    assert_eq!((report.problem.as_deref(), report.batch), (None, 4));
+    let paths: Vec<&str> = report.layers.iter().map(|row| row.path.as_str()).collect();
+    assert_eq!(paths, ["conv1", "bn1", "drop", "flat", "fc"]);
+    let (forward, backward) = report.total();
+    assert!(forward > 0.0 && backward > 0.0, "{report:?}");
+    assert!(report.of("conv1").is_some_and(|(forward, backward)| forward > 0.0 && backward > 0.0), "{report:?}");
+    assert!(report.of("conv").is_none(), "a name that only begins alike is another layer");
+
+    let broken = ask(4, "{}".into());
+    assert!(broken.problem.is_some() && broken.layers.is_empty());
+
+    train(&worker, TrainRequest::new(small(&data, 100_000), scratch.path().join("run")));
+    wait(&worker, |event| matches!(event, Event::Steps { .. }));
+    let busy = ask(5, small(&data, 1));
+    assert!(busy.problem.is_some_and(|problem| problem.contains("A run is training")));
+    worker.shut_down(PATIENCE);
 }

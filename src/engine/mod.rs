@@ -40,6 +40,8 @@ mod probe;
 #[cfg(feature = "train")]
 mod single;
 #[cfg(feature = "train")]
+mod timing;
+#[cfg(feature = "train")]
 mod train;
 #[cfg(feature = "train")]
 pub mod weights;

@@ -127,7 +127,11 @@ impl Session {
             }
             Event::Saved { path, step, .. } => self.note(format!("Step {step} saved to {}", path.display())),
             Event::LearningRate { rate, .. } => self.note(format!("Base learning rate is now {rate}.")),
-            Event::Evaluated(_) | Event::Predicted { .. } | Event::Checked { .. } | Event::Exited(_) => {}
+            Event::Evaluated(_)
+            | Event::Predicted { .. }
+            | Event::Checked { .. }
+            | Event::LayerTimes(_)
+            | Event::Exited(_) => {}
         }
     }
 

@@ -11,7 +11,7 @@ mod window;
 
 use super::EngineError;
 use crate::op::{OpNode, ParamId, Program, ValueId};
-use burn::tensor::{DType, Device, FloatDType, Tensor};
+use burn::tensor::{DType, Device, Distribution, FloatDType, Tensor};
 
 /// A value of a batch: a vector or a map per image.
 #[derive(Clone, Debug)]
@@ -63,6 +63,48 @@ impl Val {
         match self {
             Self::T2(x) => Self::T2(x.cast(to)),
             Self::T4(x) => Self::T4(x.cast(to)),
+        }
+    }
+
+    /// The same numbers as a leaf of a new graph.
+    pub(super) fn tracked(self) -> Self {
+        match self {
+            Self::T2(x) => Self::T2(x.inner().autodiff().require_grad()),
+            Self::T4(x) => Self::T4(x.inner().autodiff().require_grad()),
+        }
+    }
+
+    /// The same numbers outside any graph.
+    pub(super) fn plain(self) -> Self {
+        match self {
+            Self::T2(x) => Self::T2(x.inner()),
+            Self::T4(x) => Self::T4(x.inner()),
+        }
+    }
+
+    /// Whether a gradient flows back through it.
+    pub(super) fn is_tracked(&self) -> bool {
+        match self {
+            Self::T2(x) => x.is_tracked(),
+            Self::T4(x) => x.is_tracked(),
+        }
+    }
+
+    /// The sum of all numbers, each times its weight.
+    pub(super) fn weighed(self, weights: &Self) -> Option<Tensor<1>> {
+        match (self, weights) {
+            (Self::T2(x), Self::T2(w)) => Some((x * w.clone()).sum()),
+            (Self::T4(x), Self::T4(w)) => Some((x * w.clone()).sum()),
+            _ => None,
+        }
+    }
+
+    /// Numbers in ±1 of the same shape and type.
+    pub(super) fn noise(&self) -> Self {
+        let range = Distribution::Uniform(-1.0, 1.0);
+        match self {
+            Self::T2(x) => Self::T2(x.random_like(range)),
+            Self::T4(x) => Self::T4(x.random_like(range)),
         }
     }
 
@@ -136,6 +178,11 @@ pub(super) struct Pass<'a> {
 }
 
 impl Pass<'_> {
+    /// Runs one op alone; a batch norm's statistics are thrown away.
+    pub(super) fn one(&self, node: &OpNode, inputs: Vec<Val>) -> Result<Val, EngineError> {
+        self.apply(node, inputs, &mut Vec::new())
+    }
+
     /// Runs what `wanted` depends on and nothing else.
     pub(super) fn run(
         &self,
@@ -172,7 +219,7 @@ impl Pass<'_> {
 }
 
 /// Which ops the wanted values depend on, and how often each value is read by them (once more if it is wanted).
-fn readers(program: &Program, wanted: &[ValueId]) -> (Vec<bool>, Vec<u32>) {
+pub(super) fn readers(program: &Program, wanted: &[ValueId]) -> (Vec<bool>, Vec<u32>) {
     let mut readers = vec![0_u32; program.values.len()];
     for id in wanted {
         if let Some(count) = readers.get_mut(id.index()) {

@@ -243,6 +243,24 @@ pub struct PredictRequest {
     pub top: u32,
 }
 
+/// Measuring how long each layer takes on the opened device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TimeRequest {
+    /// Comes back with the answer.
+    pub id: u64,
+    /// The document as JSON; its initial weights and made-up images do, since times do not depend on them.
+    pub document: String,
+    /// Images of a step.
+    pub batch: u32,
+    /// How often each op is run; the median counts.
+    pub repeats: u32,
+}
+
+impl TimeRequest {
+    /// Repeats unless asked otherwise.
+    pub const REPEATS: u32 = 5;
+}
+
 /// What the worker can be told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Command {
@@ -285,4 +303,7 @@ pub enum Command {
     CheckDevice,
     /// Checkpoint and exit. The end of input means the same.
     Shutdown,
+    /// Measure how long each layer takes; answered by `Event::LayerTimes`. Of several waiting ones the newest wins. Refused
+    /// while a run trains: both would be slower, and the figures wrong.
+    TimeLayers(Box<TimeRequest>),
 }

@@ -8,11 +8,11 @@ mod report;
 
 pub use command::{
     Command, DeviceChoice, DeviceInfo, DeviceKind, EvaluateRequest, ImageRef, NetworkRef, PredictRequest, ProbeRequest,
-    TrainRequest,
+    TimeRequest, TrainRequest,
 };
 pub use report::{
-    ChannelStats, CheckRow, ClassScore, EpochReport, EvaluateReport, LayerProbe, MemoryReport, Mistake, Plane,
-    Prediction, ProbeReport, Started, StepReport, WeightsReport,
+    ChannelStats, CheckRow, ClassScore, EpochReport, EvaluateReport, LayerProbe, LayerTime, LayerTimesReport,
+    MemoryReport, Mistake, Plane, Prediction, ProbeReport, Started, StepReport, WeightsReport,
 };
 
 use serde::{Deserialize, Serialize};
@@ -216,4 +216,6 @@ pub enum Event {
     },
     /// The worker is gone; always the last event.
     Exited(ExitReport),
+    /// How long each layer takes.
+    LayerTimes(Box<LayerTimesReport>),
 }

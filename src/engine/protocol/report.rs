@@ -245,6 +245,48 @@ pub struct Prediction {
     pub problem: Option<String>,
 }
 
+/// How long the ops of one path take for a batch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LayerTime {
+    /// Path of names, as ops and parameters carry it: "conv1", "stage1.0.bn2".
+    pub path: String,
+    /// Seconds of the forward pass.
+    pub forward_secs: f64,
+    /// Seconds of the backward pass; 0 where no gradient flows.
+    pub backward_secs: f64,
+}
+
+/// The answer to a request for times.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LayerTimesReport {
+    /// The request's id.
+    pub id: u64,
+    /// Name of the device.
+    pub device: String,
+    /// Images of a step.
+    pub batch: u32,
+    /// One row per path that ops carry, in the order they run.
+    pub layers: Vec<LayerTime>,
+    /// Seconds that measuring took.
+    pub secs: f64,
+    /// Why there is nothing, if so.
+    pub problem: Option<String>,
+}
+
+impl LayerTimesReport {
+    /// Forward and backward seconds of a path and everything below it; none if no op lies there.
+    pub fn of(&self, path: &str) -> Option<(f64, f64)> {
+        let below = |own: &str| own == path || own.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+        let rows = self.layers.iter().filter(|row| below(&row.path));
+        rows.map(|row| (row.forward_secs, row.backward_secs)).reduce(|a, b| (a.0 + b.0, a.1 + b.1))
+    }
+
+    /// Forward and backward seconds of all layers.
+    pub fn total(&self) -> (f64, f64) {
+        self.layers.iter().fold((0.0, 0.0), |sum, row| (sum.0 + row.forward_secs, sum.1 + row.backward_secs))
+    }
+}
+
 /// One row of the device self-test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckRow {

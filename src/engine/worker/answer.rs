@@ -2,12 +2,12 @@
 
 use super::super::devices::Opened;
 use super::super::protocol::{
-    EvaluateReport, EvaluateRequest, ImageRef, Mistake, NetworkRef, PredictRequest, Prediction, ProbeReport,
-    ProbeRequest,
+    EvaluateReport, EvaluateRequest, ImageRef, LayerTimesReport, Mistake, NetworkRef, PredictRequest, Prediction,
+    ProbeReport, ProbeRequest, TimeRequest,
 };
 use super::super::run::RunFolder;
 use super::super::weights::read_safetensors;
-use super::super::{EngineError, Network, TrainJob, Trainer, probe};
+use super::super::{EngineError, Network, TrainJob, Trainer, probe, timing};
 use super::WorkerError;
 use crate::data::{Batch, BatchTarget, Dataset, Order, Picture, Preprocessor, load_picture};
 use crate::graph::{DataSpec, Document};
@@ -303,6 +303,33 @@ pub(super) fn probe(model: &mut Model, request: &ProbeRequest) -> Result<ProbeRe
         label,
         secs: start.elapsed().as_secs_f64(),
     })
+}
+
+/// How long each layer takes; `stop` ends it early with an error.
+pub(super) fn time(
+    model: &Model,
+    request: &TimeRequest,
+    device: String,
+    stop: impl Fn() -> bool,
+) -> Result<LayerTimesReport, WorkerError> {
+    let start = Instant::now();
+    let (batch, repeats) = (request.batch.max(1), request.repeats.clamp(1, 100));
+    let layers = timing::layer_times(model.network(), batch as usize, repeats as usize, stop)?;
+    let layers = layers.ok_or(WorkerError::Interrupted)?;
+    let secs = start.elapsed().as_secs_f64();
+    Ok(LayerTimesReport { id: request.id, device, batch, layers, secs, problem: None })
+}
+
+/// Why there are no times.
+pub(super) fn no_times(request: &TimeRequest, problem: String) -> LayerTimesReport {
+    LayerTimesReport {
+        id: request.id,
+        device: String::new(),
+        batch: request.batch,
+        layers: Vec::new(),
+        secs: 0.0,
+        problem: Some(problem),
+    }
 }
 
 /// One image as a batch, and its label where the data has one.

@@ -56,6 +56,9 @@ impl Inbox {
         if matches!(command, Command::Probe(_)) {
             waiting.commands.retain(|old| !matches!(old, Command::Probe(_)));
         }
+        if matches!(command, Command::TimeLayers(_)) {
+            waiting.commands.retain(|old| !matches!(old, Command::TimeLayers(_)));
+        }
         waiting.commands.push_back(command);
         drop(waiting);
         self.changed.notify_all();
@@ -97,6 +100,12 @@ impl Inbox {
     pub(super) fn is_stopping(&self) -> bool {
         let waiting = self.lock();
         waiting.closed || waiting.commands.iter().any(|command| matches!(command, Command::Stop { .. }))
+    }
+
+    /// Whether anything waits that is worth more than a measurement of times.
+    pub(super) fn is_wanted(&self) -> bool {
+        let waiting = self.lock();
+        waiting.closed || !waiting.commands.is_empty()
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {

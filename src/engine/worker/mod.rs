@@ -11,7 +11,7 @@ mod progress;
 mod session;
 
 use super::devices::{self, DeviceError, Opened};
-use super::protocol::{BUILD, Command, DeviceChoice, Event, PROTOCOL, RunId};
+use super::protocol::{BUILD, Command, DeviceChoice, Event, NetworkRef, PROTOCOL, RunId};
 use super::run::RunError;
 use super::{EngineError, check};
 use crate::data::{DataError, ItemError, Split};
@@ -83,7 +83,7 @@ pub enum WorkerError {
     #[error("A request must make sense. {0}.")]
     Request(String),
     /// Something more urgent came in.
-    #[error("The answer was cut short by a stop.")]
+    #[error("The answer was cut short by another command.")]
     Interrupted,
 }
 
@@ -197,6 +197,10 @@ impl Worker {
                 Ok(())
             }
             Command::CheckDevice => self.check(),
+            Command::TimeLayers(request) => {
+                self.time(&request);
+                Ok(())
+            }
             _ => Ok(()),
         };
         if let Err(error) = result {
@@ -256,6 +260,18 @@ impl Worker {
         let predictions = answer::predict(model, request);
         self.out.send(&Event::Predicted { id: request.id, predictions });
         Ok(())
+    }
+
+    /// The times of layers, or why there are none: the answer always carries the request's id.
+    fn time(&mut self, request: &super::protocol::TimeRequest) {
+        let report = self.device().and_then(|device| {
+            let inbox = Arc::clone(&self.inbox);
+            let network = NetworkRef::Fresh { document: request.document.clone() };
+            let model = self.shelf.find(&network, None, &device)?;
+            answer::time(model, request, device.info.name, || inbox.is_wanted())
+        });
+        let report = report.unwrap_or_else(|error| answer::no_times(request, error.to_string()));
+        self.out.send(&Event::LayerTimes(Box::new(report)));
     }
 
     fn check(&mut self) -> Result<(), WorkerError> {

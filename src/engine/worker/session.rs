@@ -415,6 +415,10 @@ impl Session {
                         "The device can be changed or tested while nothing trains. A run is training. Stop it first.";
                     worker.out.send(&Event::Failed { run: None, message: busy.into() });
                 }
+                Command::TimeLayers(request) => {
+                    let busy = "Layers can be timed while nothing trains. A run is training. Stop it first.";
+                    worker.out.send(&Event::LayerTimes(Box::new(answer::no_times(&request, busy.into()))));
+                }
                 Command::Probe(request) => {
                     let start = Instant::now();
                     worker.answer(Command::Probe(request));
