@@ -95,6 +95,79 @@ fn every_op_and_its_gradients_are_pytorchs() {
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
+/// Numbers in a scrambled order, 1/16 apart and 1/32 or more from every whole number: no step of 1/64 reaches a kink of an
+/// activation (0, ±3, 6) or changes which of a window's numbers is the largest.
+fn apart(shape: &[usize], salt: usize) -> HostTensor {
+    let count: usize = shape.iter().product();
+    assert!(count < 251, "more numbers than places");
+    let number = |i: usize| (((i + salt) * 37 % 251) as f32 - 124.5) / 16.0;
+    HostTensor::new(shape.to_vec(), (0..count).map(number).collect())
+}
+
+/// Weights of the outputs, as many as wanted.
+fn spread(shape: &[usize]) -> HostTensor {
+    let count: usize = shape.iter().product();
+    HostTensor::new(shape.to_vec(), (0..count).map(|i| (i * 37 % 101) as f32 / 32.0 - 1.5).collect())
+}
+
+/// Central differences over every input and every trained parameter, one number at a time. The sum over the outputs is taken
+/// in 64 bits; what is left is the rounding of the outputs themselves, and a term in the square of the step.
+#[test]
+fn every_gradient_is_the_slope_of_its_op() {
+    const STEP: f32 = 1.0 / 64.0;
+    let mut checked = BTreeSet::new();
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let inputs: Vec<HostTensor> = case.inputs.iter().zip(1..).map(|(x, n)| apart(&x.shape, 83 * n)).collect();
+        let names: Vec<&str> = PARAMS.into_iter().filter(|name| case.params.contains_key(*name)).collect();
+        let trained = names.iter().filter(|name| !name.starts_with("running")).count();
+        let params = names.iter().zip(5..).map(|(name, salt)| {
+            let mut tensor = apart(&case.params[*name].shape, 31 * salt);
+            if *name == "running_var" {
+                tensor.data.iter_mut().for_each(|v| *v = v.abs() + 0.5);
+            }
+            tensor
+        });
+        let (count, mut all) = (inputs.len(), inputs);
+        all.extend(params);
+        let run = |all: &[HostTensor], gradient: Option<&HostTensor>| {
+            let (inputs, params) = all.split_at(count);
+            run_op(&case.op, inputs, params, case.training, gradient, &Device::flex()).expect("the op fits")
+        };
+        let weights = spread(&case.output.shape);
+        let found = run(&all, Some(&weights));
+        let gradients: Vec<&HostTensor> = found.input_grads.iter().chain(&found.param_grads).collect();
+        assert_eq!(gradients.len(), count + trained, "{}", case.name);
+        for (which, gradient) in gradients.into_iter().enumerate() {
+            let largest = gradient.data.iter().fold(1.0_f64, |most, v| most.max(f64::from(v.abs())));
+            for at in 0..gradient.data.len() {
+                let mut moved = |step: f32| {
+                    all[which].data[at] += step;
+                    let output = run(&all, None).output;
+                    all[which].data[at] -= step;
+                    output.data
+                };
+                let (up, down) = (moved(STEP), moved(-STEP));
+                let sum: f64 = up
+                    .iter()
+                    .zip(&down)
+                    .zip(&weights.data)
+                    .map(|((up, down), weight)| (f64::from(*up) - f64::from(*down)) * f64::from(*weight))
+                    .sum();
+                let (slope, got) = (sum / f64::from(2.0 * STEP), f64::from(gradient.data[at]));
+                if (slope - got).abs() > 2e-3 * largest {
+                    wrong.push(format!("{}: gradient {which}[{at}] is {got}, the slope {slope}", case.name));
+                    break;
+                }
+            }
+        }
+        checked.insert(variant(&case.op));
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    // All 32 kinds but the cast, whose steps are no slope.
+    assert_eq!(checked.len(), 31, "{checked:?}");
+}
+
 /// A new variant stops compiling here, and then asks for a case.
 fn variant(op: &Op) -> &'static str {
     match op {

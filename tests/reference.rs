@@ -182,3 +182,38 @@ fn batch_norm_of_a_real_layer_gives_mean_zero_and_deviation_one() {
         assert!((f64::from(run.running[1].data[channel]) - 0.9 - 0.1 * variance).abs() < 1e-4);
     }
 }
+
+#[test]
+fn an_even_window_of_the_response_norm_reaches_one_map_further_down() {
+    // torch.nn.functional.local_response_norm pads size // 2 maps in front and (size - 1) // 2 behind: map i sees the maps
+    // i - size/2 to i + (size - 1)/2. Alpha multiplies the plain sum (the paper; PyTorch divides it by the size).
+    let [images, maps, pixels] = [2, 9, 6];
+    let (alpha, beta, k) = (0.3, 0.75, 2.0);
+    for window in [2, 4, 6, 5] {
+        let input = noise(&[images, maps, 2, 3], window);
+        let gradient = noise(&input.shape, 3);
+        let op = Op::Lrn { window: window as u64, alpha, beta, k };
+        let run = run(&op, &input, &[], &gradient);
+        let at = |tensor: &HostTensor, image: usize, map: usize, pixel: usize| {
+            f64::from(tensor.data[(image * maps + map) * pixels + pixel])
+        };
+        let (mut output, mut slope) = (vec![0.0; input.data.len()], vec![0.0; input.data.len()]);
+        for (image, pixel) in (0..images).flat_map(|image| (0..pixels).map(move |pixel| (image, pixel))) {
+            let x = |map: usize| at(&input, image, map, pixel);
+            for i in 0..maps {
+                let seen = i.saturating_sub(window / 2)..(i + (window - 1) / 2 + 1).min(maps);
+                let base = k + alpha * seen.clone().map(|j| x(j) * x(j)).sum::<f64>();
+                let place = |map: usize| (image * maps + map) * pixels + pixel;
+                output[place(i)] = x(i) * base.powf(-beta);
+                let g = at(&gradient, image, i, pixel);
+                slope[place(i)] += g * base.powf(-beta);
+                for j in seen {
+                    // d/dx_j of base^-beta is -beta base^(-beta - 1) 2 alpha x_j.
+                    slope[place(j)] -= g * x(i) * beta * base.powf(-beta - 1.0) * 2.0 * alpha * x(j);
+                }
+            }
+        }
+        assert_close(&format!("window {window}: output"), &run.output.data, &output);
+        assert_close(&format!("window {window}: gradient"), &run.input_grads[0].data, &slope);
+    }
+}
