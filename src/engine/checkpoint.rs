@@ -1,5 +1,6 @@
 //! A training's state in a folder: weights, optimizer, step.
 
+use super::train::LossScale;
 use super::weights::{read_safetensors, write_atomically, write_safetensors};
 use super::{EngineError, HostTensor, Network, Trainer};
 use crate::engine::optim::{Moments, moment_names};
@@ -22,6 +23,9 @@ struct State {
     seed: u64,
     steps_per_epoch: u64,
     optimizer: Optimizer,
+    /// In 16 bits only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    loss_scale: Option<LossScale>,
 }
 
 impl Trainer {
@@ -46,6 +50,7 @@ impl Trainer {
             seed: self.job.seed,
             steps_per_epoch: self.job.steps_per_epoch,
             optimizer: self.job.spec.optimizer,
+            loss_scale: self.loss_scale,
         };
         let path = dir.join(STATE);
         let text = serde_json::to_vec_pretty(&state).map_err(|error| file_error(&path, &error))?;
@@ -93,6 +98,8 @@ impl Trainer {
         }
         (self.network, self.moments) = (network, moments);
         (self.step, self.base_rate) = (state.step, base_rate);
+        // A checkpoint of 32 bits says nothing about 16.
+        self.loss_scale = self.loss_scale.map(|own| state.loss_scale.unwrap_or(own));
         Ok(())
     }
 }

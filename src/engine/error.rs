@@ -38,6 +38,11 @@ pub enum EngineError {
         "Training needs at least one layer that learns. Found none. Add a convolution or dense layer, or unfreeze one."
     )]
     NothingToTrain,
+    /// 16-bit values on a device that has none.
+    #[error(
+        "A network in f16 needs a device that computes in 16 bits. This one does not. Choose f32 or another device."
+    )]
+    HalfPrecision,
     /// A step without images.
     #[error("A step needs at least one image. Received an empty batch. Check the split's size.")]
     EmptyBatch,

@@ -5,7 +5,7 @@ use super::host::{size, upload};
 use super::ops::Val;
 use crate::data::BatchTarget;
 use crate::graph::{Head, Loss, Metric, Target};
-use crate::op::{Activation, Op, Program, ValueId};
+use crate::op::{Activation, Op, OpNode, Program, ValueId};
 use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData, activation};
 
 /// A head with the value it looks at.
@@ -54,7 +54,7 @@ impl Judge {
         if !(head.weight.is_finite() && head.weight > 0.0) {
             return Err(error("The weight of a head must be a positive number.", head.weight.to_string()));
         }
-        let last = program.ops.iter().find(|node| node.outputs.contains(&output.value));
+        let last = maker(program, output.value);
         let value = match (last.map(|node| (&node.op, &node.inputs[..])), head.loss) {
             (Some((Op::Activation(Activation::Softmax), [input])), Loss::CrossEntropy { .. })
             | (Some((Op::Activation(Activation::Sigmoid), [input])), Loss::BinaryCrossEntropy { .. }) => *input,
@@ -182,6 +182,17 @@ impl Judge {
         }
         #[expect(clippy::cast_possible_wrap, reason = "classes are below the number of scores")]
         Ok((wanted, classes.map(|classes| classes.into_iter().map(|class| class as i32).collect())))
+    }
+}
+
+/// The op that computes a value, casts aside.
+pub(super) fn maker(program: &Program, mut value: ValueId) -> Option<&OpNode> {
+    loop {
+        let node = program.ops.iter().rev().find(|node| node.outputs.contains(&value))?;
+        match (&node.op, &node.inputs[..]) {
+            (Op::Cast { .. }, [input]) => value = *input,
+            _ => return Some(node),
+        }
     }
 }
 

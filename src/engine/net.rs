@@ -2,10 +2,11 @@
 
 use super::error::guard;
 use super::host::{download, numbers, size, transpose, upload};
+use super::loss::maker;
 use super::ops::{Leaf, Pass, Val};
 use super::{EngineError, HostTensor, init};
 use crate::data::Batch;
-use crate::op::{Activation, Op, ParamId, ParamSpec, Program, Shape, ValueId};
+use crate::op::{Activation, DType, Op, ParamId, ParamSpec, Program, Shape, ValueId};
 use burn::tensor::{Device, FloatDType, Tensor, Transaction, activation};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -61,6 +62,10 @@ impl Network {
     pub fn new(program: Arc<Program>, seed: u64, device: &Device) -> Result<Self, EngineError> {
         check(&program).map_err(|found| EngineError::Program { found })?;
         let device = device.clone().without_autodiff();
+        let is_half = program.values.iter().any(|info| info.dtype == DType::F16);
+        if is_half && !device.supports_dtype(FloatDType::F16) {
+            return Err(EngineError::HalfPrecision);
+        }
         let shapes = program.params.iter().map(inner_shape).collect();
         let mut network = Self { program, params: Vec::new(), shapes, device };
         network.params = guard(|| {
@@ -107,8 +112,8 @@ impl Network {
     /// As [`Network::forward`].
     pub fn predict(&self, images: &Batch) -> Result<Vec<Vec<f32>>, EngineError> {
         let output = self.main_output()?;
-        let is_probability =
-            matches!(self.producer(output), Some(Op::Activation(Activation::Softmax | Activation::Sigmoid)));
+        let is_probability = maker(&self.program, output)
+            .is_some_and(|node| matches!(node.op, Op::Activation(Activation::Softmax | Activation::Sigmoid)));
         guard(|| {
             let value = self.infer(images, &[output])?.remove(0).cast(FloatDType::F32);
             let value = match value {
@@ -202,11 +207,6 @@ impl Network {
         let params = self.leaves(false)?;
         let pass = Pass { program: &self.program, params: &params, training: false, device: &self.device };
         Ok(pass.run(vec![self.images(images)?], wanted)?.0)
-    }
-
-    /// The op that makes a value.
-    pub(super) fn producer(&self, value: ValueId) -> Option<&Op> {
-        self.program.ops.iter().rev().find(|node| node.outputs.contains(&value)).map(|node| &node.op)
     }
 
     fn main_output(&self) -> Result<ValueId, EngineError> {

@@ -12,6 +12,7 @@ use crate::data::Batch;
 use crate::graph::{Head, TrainSpec};
 use crate::op::{DType, Program, ValueId};
 use burn::tensor::{Device, Tensor, Transaction};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// What is trained, and how.
@@ -39,8 +40,45 @@ pub struct Trainer {
     pub(super) base_rate: f64,
     judges: Vec<Judge>,
     wanted: Vec<ValueId>,
-    /// Factor of the loss while gradients are 16-bit, so that small ones stay above zero.
-    loss_scale: f64,
+    /// None in 32 bits.
+    pub(super) loss_scale: Option<LossScale>,
+}
+
+/// Factor of the loss while gradients are 16-bit, so that small ones stay above zero.
+///
+/// A step whose gradients overflow is taken again with half the factor; after many good ones it doubles.
+///
+/// # Source
+/// Micikevicius et al. 2018, section 3.2; start, growth and its interval are those of `torch.amp.GradScaler`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct LossScale {
+    factor: f64,
+    /// Steps since it changed last.
+    good: u32,
+}
+
+impl LossScale {
+    const START: Self = Self { factor: 65_536.0, good: 0 };
+    const GROWS_AFTER: u32 = 2_000;
+    /// Far beyond what 16-bit gradients can use; a power of two stays exact.
+    const MOST: f64 = 16_777_216.0;
+
+    /// Whether a step whose gradients are not finite may be tried again, now with half the factor.
+    fn shrinks(&mut self) -> bool {
+        let can = self.factor > 1.0;
+        if can {
+            *self = Self { factor: self.factor / 2.0, good: 0 };
+        }
+        can
+    }
+
+    /// A step went well.
+    fn grows(&mut self) {
+        self.good += 1;
+        if self.good >= Self::GROWS_AFTER {
+            *self = Self { factor: (self.factor * 2.0).min(Self::MOST), good: 0 };
+        }
+    }
 }
 
 /// What one optimizer step found. The numbers are of the weights before it.
@@ -91,7 +129,7 @@ impl Trainer {
             moments: vec![Moments::default(); job.program.params.len()],
             wanted: judges.iter().map(|judge| judge.value).collect(),
             base_rate: job.spec.learning_rate,
-            loss_scale: if is_half { 1024.0 } else { 1.0 },
+            loss_scale: is_half.then_some(LossScale::START),
             step: 0,
             judges,
             network,
@@ -112,7 +150,13 @@ impl Trainer {
         if images == 0 || micro.iter().any(Batch::is_empty) {
             return Err(EngineError::EmptyBatch);
         }
-        let found = guard(|| self.look(micro, images))?;
+        let mut found = guard(|| self.look(micro, images))?;
+        while found.loss.is_finite()
+            && !found.norm.is_finite()
+            && self.loss_scale.as_mut().is_some_and(LossScale::shrinks)
+        {
+            found = guard(|| self.look(micro, images))?;
+        }
         if !(found.loss.is_finite() && found.norm.is_finite()) {
             return Err(EngineError::NotFinite { step: self.step + 1, loss: found.loss, norm: found.norm });
         }
@@ -130,6 +174,9 @@ impl Trainer {
             Ok(())
         })?;
         self.step += 1;
+        if let Some(scale) = &mut self.loss_scale {
+            scale.grows();
+        }
         Ok(outcome)
     }
 
@@ -200,6 +247,11 @@ impl Trainer {
         self.base_rate = base;
     }
 
+    /// What the loss is multiplied with.
+    fn scale(&self) -> f64 {
+        self.loss_scale.map_or(1.0, |scale| scale.factor)
+    }
+
     /// Gradients, statistics and numbers of all micro-batches.
     fn look(&self, micro: &[Batch], images: usize) -> Result<Found, EngineError> {
         let mut gradients: Vec<Option<Tensor<1>>> = vec![None; self.network.params.len()];
@@ -239,7 +291,7 @@ impl Trainer {
                 metrics.push((judge.metric("accuracy", heads), share));
             }
         }
-        let norm = next()?.sqrt() / self.loss_scale;
+        let norm = next()?.sqrt() / self.scale();
         Ok(Found { gradients, statistics, loss, norm, metrics })
     }
 
@@ -259,7 +311,7 @@ impl Trainer {
         let (mut total, mut verdicts) = (None, Vec::with_capacity(values.len()));
         for (judge, value) in self.judges.iter().zip(values) {
             let mut verdict = judge.judge(value, &batch.target, device)?;
-            sum_into(&mut total, verdict.loss.clone().mul_scalar(judge.head.weight * share * self.loss_scale));
+            sum_into(&mut total, verdict.loss.clone().mul_scalar(judge.head.weight * share * self.scale()));
             verdict.loss = verdict.loss.inner();
             verdicts.push(verdict);
         }
@@ -278,7 +330,7 @@ impl Trainer {
         let spec = &self.job.spec;
         // PyTorch's clip_grad_norm_: max / (norm + 1e-6), at most one.
         let clip = spec.clip_norm.map_or(1.0, |most| (most / (norm + 1e-6)).min(1.0));
-        let factor = clip / self.loss_scale;
+        let factor = clip / self.scale();
         let update = Update { optimizer: spec.optimizer, rate: self.learning_rate(), step: self.step + 1 };
         let params = std::mem::take(&mut self.network.params);
         let specs = &self.job.program.params;

@@ -4,7 +4,8 @@
 //! needs while it works, and when each is dropped. Engine tests compare it with real allocations.
 
 use super::cost::{CostSettings, Totals};
-use crate::op::{Activation, Op, Program, ValueId};
+use super::dtype::in_dtype;
+use crate::op::{Activation, DType, Op, Program, ValueId};
 use serde::{Deserialize, Serialize};
 
 /// What runs the program; each holds other copies.
@@ -119,7 +120,8 @@ pub(super) fn memory(program: &Program, own: &[bool], totals: &Totals, settings:
     let training_textbook_bytes =
         totals.activation_bytes.saturating_add(inputs).saturating_mul(settings.batch).saturating_add(params_bytes);
 
-    let replay = Replay::new(program, settings);
+    let typed = in_dtype(program, settings.dtype);
+    let replay = Replay::new(&typed, settings);
     let training = replay.training(totals);
     Memory {
         params_bytes,
@@ -172,7 +174,7 @@ impl<'a> Replay<'a> {
     }
 
     fn bytes(&self, id: ValueId) -> u64 {
-        self.program.value(id).shape.elements().unwrap_or(u64::MAX).saturating_mul(self.settings.dtype.bytes())
+        self.program.value_bytes(id)
     }
 
     /// What burn 0.22 keeps and needs for an op.
@@ -210,7 +212,10 @@ impl<'a> Replay<'a> {
                 ..Held::default()
             },
             // The index of each maximum is an eight-byte number.
-            Op::MaxPool { .. } => Held { inputs: true, extra: made.saturating_mul(2), ..Held::default() },
+            Op::MaxPool { .. } => {
+                let maxima = self.program.output_shape(node).elements().unwrap_or(u64::MAX);
+                Held { inputs: true, extra: maxima.saturating_mul(8), ..Held::default() }
+            }
             Op::AvgPool { .. } | Op::Dense { .. } | Op::PRelu | Op::Multiply => {
                 Held { inputs: true, ..Held::default() }
             }
@@ -247,7 +252,7 @@ impl<'a> Replay<'a> {
                     now = now.saturating_add(self.bytes(output));
                 }
             }
-            peak = peak.max(now.saturating_add(self.held(index).forward));
+            peak = peak.max(now.saturating_add(self.held(index).forward).saturating_add(self.weight_copies(index)));
             for id in op.inputs.iter().chain(&op.outputs) {
                 let root = self.root[id.index()];
                 if live[root] && self.last_use[root] <= index {
@@ -270,10 +275,11 @@ impl<'a> Replay<'a> {
         let fixed = Breakdown { parameters, optimizer, batch: images, ..Breakdown::default() };
 
         // Forward: values live until their last reader ran, kept ones until their op's backward step.
-        let needs = self.needs_gradient();
+        let (needs, tracked) = self.needs_gradient();
         let count = self.program.values.len();
         let (mut keepers, mut live) = (vec![0_u32; count], vec![false; count]);
         let mut extras = 0_u64;
+        let mut copies = 0_u64;
         let mut held_bytes = 0_u64;
         let mut peak = fixed;
         let mut consider = |candidate: Breakdown| {
@@ -281,7 +287,6 @@ impl<'a> Replay<'a> {
                 peak = candidate;
             }
         };
-        let is_input = |root: usize| self.program.inputs.iter().any(|input| input.value.index() == root);
         for (index, op) in self.program.ops.iter().enumerate() {
             let held = self.held(index);
             for &output in &op.outputs {
@@ -296,9 +301,10 @@ impl<'a> Replay<'a> {
                     keepers[root] += 1;
                 }
                 extras = extras.saturating_add(held.extra);
+                copies = copies.saturating_add(self.weight_copies(index));
             }
             consider(Breakdown {
-                activations: held_bytes.saturating_add(extras).saturating_mul(batch),
+                activations: held_bytes.saturating_add(extras).saturating_mul(batch).saturating_add(copies),
                 workspace: held.forward.saturating_mul(batch),
                 ..fixed
             });
@@ -326,16 +332,17 @@ impl<'a> Replay<'a> {
                 .fold(0, u64::saturating_add);
             gradients = gradients.saturating_add(own);
             let got: u64 = op.outputs.iter().map(|&id| self.bytes(id)).fold(0, u64::saturating_add);
-            let tracked = op.inputs.iter().filter(|id| !is_input(id.index()));
-            let given: u64 = tracked.map(|&id| self.bytes(id)).fold(0, u64::saturating_add);
+            let learning = op.inputs.iter().filter(|id| tracked[id.index()]);
+            let given: u64 = learning.map(|&id| self.bytes(id)).fold(0, u64::saturating_add);
             let flowing = if held.in_place { got.max(given) } else { got.saturating_add(given) };
             consider(Breakdown {
                 gradients,
-                activations: held_bytes.saturating_add(extras).saturating_mul(batch),
+                activations: held_bytes.saturating_add(extras).saturating_mul(batch).saturating_add(copies),
                 workspace: flowing.saturating_add(held.backward).saturating_mul(batch),
                 ..fixed
             });
             extras = extras.saturating_sub(held.extra);
+            copies = copies.saturating_sub(self.weight_copies(index));
             for root in self.kept(index, held) {
                 keepers[root] = keepers[root].saturating_sub(1);
                 if keepers[root] == 0 && live[root] {
@@ -375,18 +382,25 @@ impl<'a> Replay<'a> {
         kept
     }
 
-    /// By op: whether a gradient flows through it, that is, whether it or anything before it is trained.
-    fn needs_gradient(&self) -> Vec<bool> {
+    /// Bytes of the 16-bit copies of an op's parameters, which stay f32 themselves.
+    fn weight_copies(&self, index: usize) -> u64 {
+        let node = &self.program.ops[index];
+        if node.outputs.iter().all(|&id| self.program.value(id).dtype == DType::F32) {
+            return 0;
+        }
+        let params = node.params.iter().map(|id| self.program.params[id.index()].elements());
+        params.fold(0, u64::saturating_add).saturating_mul(DType::F16.bytes())
+    }
+
+    /// Whether a gradient flows through each op and each value: whether it or anything before it is trained.
+    fn needs_gradient(&self) -> (Vec<bool>, Vec<bool>) {
         let mut tracked = vec![false; self.program.values.len()];
-        self.program
-            .ops
-            .iter()
-            .map(|op| {
-                let own = op.params.iter().any(|id| self.program.params[id.index()].trainable);
-                let needs = own || op.inputs.iter().any(|input| tracked[input.index()]);
-                op.outputs.iter().for_each(|output| tracked[output.index()] = needs);
-                needs
-            })
-            .collect()
+        let needs = self.program.ops.iter().map(|op| {
+            let own = op.params.iter().any(|id| self.program.params[id.index()].trainable);
+            let needs = own || op.inputs.iter().any(|input| tracked[input.index()]);
+            op.outputs.iter().for_each(|output| tracked[output.index()] = needs);
+            needs
+        });
+        (needs.collect(), tracked)
     }
 }

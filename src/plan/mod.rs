@@ -5,6 +5,7 @@
 mod columns;
 mod cost;
 mod diagnostic;
+mod dtype;
 mod layout;
 mod lower;
 mod memory;
@@ -12,6 +13,7 @@ mod receptive;
 
 pub use cost::{Cost, CostSettings, NodeCost, OpCost, Totals, cost};
 pub use diagnostic::{Diagnostic, Fix, Severity};
+pub use dtype::in_dtype;
 pub use layout::{CARD, Card, Layout, Route, layout};
 pub use lower::{NodePlan, Plan, plan, plan_graph};
 pub use memory::{Breakdown, Engine, Memory};

@@ -40,8 +40,14 @@ impl Pass<'_> {
             Op::BatchNorm { eps, momentum } if live => {
                 let (weight, bias) = both()?;
                 let (output, values) = match x {
-                    Val::T2(x) => in_f32(x, |x| norm::batch_norm_live(x, weight, bias, *eps)).wrap(Val::T2),
-                    Val::T4(x) => in_f32(x, |x| norm::batch_norm_live(x, weight, bias, *eps)).wrap(Val::T4),
+                    Val::T2(x) => {
+                        let (y, values) = norm::batch_norm_live(x, weight, bias, *eps);
+                        (Val::T2(y), values)
+                    }
+                    Val::T4(x) => {
+                        let (y, values) = norm::batch_norm_live(x, weight, bias, *eps);
+                        (Val::T4(y), values)
+                    }
                 };
                 let (Some(&mean), Some(&variance)) = (node.params.get(2), node.params.get(3)) else {
                     return Err(missing(node));
@@ -55,28 +61,27 @@ impl Pass<'_> {
                 let scale = weight / variance.add_scalar(*eps).sqrt();
                 let shift = bias - mean * scale.clone();
                 match x {
-                    Val::T2(x) => Val::T2(in_f32(x, |x| (norm::scale_shift(x, scale, shift), ())).0),
-                    Val::T4(x) => Val::T4(in_f32(x, |x| (norm::scale_shift(x, scale, shift), ())).0),
+                    Val::T2(x) => Val::T2(norm::scale_shift(x, scale, shift)),
+                    Val::T4(x) => Val::T4(norm::scale_shift(x, scale, shift)),
                 }
             }
             Op::LayerNorm { eps } => {
                 let (weight, bias) = both()?;
                 match x {
-                    Val::T2(x) => Val::T2(in_f32(x, |x| (module::layer_norm(x, weight, Some(bias), *eps), ())).0),
-                    Val::T4(x) => Val::T4(in_f32(x, |x| (norm::channel_norm(x, weight, bias, *eps), ())).0),
+                    Val::T2(x) => Val::T2(module::layer_norm(x, weight, Some(bias), *eps)),
+                    Val::T4(x) => Val::T4(norm::channel_norm(x, weight, bias, *eps)),
                 }
             }
             Op::GroupNorm { groups, eps } => {
                 let (weight, bias) = both()?;
                 let groups = size(*groups);
                 match x {
-                    Val::T2(x) => Val::T2(in_f32(x, |x| (norm::group_norm(x, groups, weight, bias, *eps), ())).0),
-                    Val::T4(x) => Val::T4(in_f32(x, |x| (norm::group_norm(x, groups, weight, bias, *eps), ())).0),
+                    Val::T2(x) => Val::T2(norm::group_norm(x, groups, weight, bias, *eps)),
+                    Val::T4(x) => Val::T4(norm::group_norm(x, groups, weight, bias, *eps)),
                 }
             }
             Op::Lrn { window, alpha, beta, k } => {
-                let x = map(x, node)?;
-                Val::T4(in_f32(x, |x| (norm::local_response_norm(x, size(*window), [*alpha, *beta, *k]), ())).0)
+                Val::T4(norm::local_response_norm(map(x, node)?, size(*window), [*alpha, *beta, *k]))
             }
             Op::Dropout { rate } if live && *rate > 0.0 => match x {
                 Val::T2(x) => Val::T2(dropout(x, *rate)),
@@ -139,23 +144,6 @@ fn map(x: Val, node: &OpNode) -> Result<Tensor<4>, EngineError> {
         Val::T4(x) => Ok(x),
         Val::T2(_) => Err(missing(node)),
     }
-}
-
-trait Wrap<T, S> {
-    fn wrap(self, to: impl FnOnce(T) -> Val) -> (Val, S);
-}
-
-impl<T, S> Wrap<T, S> for (T, S) {
-    fn wrap(self, to: impl FnOnce(T) -> Val) -> (Val, S) {
-        (to(self.0), self.1)
-    }
-}
-
-/// Computes in 32 bits whatever the value's type: sums of squares leave the range of 16 bits.
-fn in_f32<const D: usize, S>(x: Tensor<D>, body: impl FnOnce(Tensor<D>) -> (Tensor<D>, S)) -> (Tensor<D>, S) {
-    let from: FloatDType = x.dtype().into();
-    let (output, rest) = body(x.cast(FloatDType::F32));
-    (output.cast(from), rest)
 }
 
 /// Zeroes a share of the values and scales the others so that the expectation stays.

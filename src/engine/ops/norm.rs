@@ -1,4 +1,4 @@
-//! Normalisations. All compute in 32 bits; the caller casts.
+//! Normalisations. All compute in 32 bits: the plan casts around them.
 
 use burn::tensor::ops::AvgPoolOptions;
 use burn::tensor::{Tensor, module};

@@ -1,7 +1,7 @@
 //! Activations, written so that no branch overflows and gradients are exact.
 
 use crate::op::Activation;
-use burn::tensor::{FloatDType, Tensor, activation as act};
+use burn::tensor::{Tensor, activation as act};
 
 /// The activation of every number; softmax runs over channels or features.
 pub(super) fn activation<const D: usize>(kind: Activation, x: Tensor<D>) -> Tensor<D> {
@@ -25,10 +25,7 @@ pub(super) fn activation<const D: usize>(kind: Activation, x: Tensor<D>) -> Tens
         Activation::HardSigmoid => hard_sigmoid(x),
         Activation::Sigmoid => act::sigmoid(x),
         Activation::Tanh => x.tanh(),
-        Activation::Softmax => {
-            let from: FloatDType = x.dtype().into();
-            act::softmax(x.cast(FloatDType::F32), 1).cast(from)
-        }
+        Activation::Softmax => act::softmax(x, 1),
     }
 }
 

@@ -12,7 +12,7 @@ use super::WorkerError;
 use crate::data::{Batch, BatchTarget, Dataset, Order, Picture, Preprocessor, load_picture};
 use crate::graph::{DataSpec, Document};
 use crate::op::{Program, Shape};
-use crate::plan::plan;
+use crate::plan::{in_dtype, plan};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -160,11 +160,11 @@ fn build(document: Document, classes: Vec<String>, device: &Opened) -> Result<Mo
     Ok(Model { document, classes, body, dataset: None, is_live: false })
 }
 
-/// The program of a document that can run.
+/// The program of a document that can run, in the element type that the document asks for.
 pub(super) fn complete_program(document: &Document) -> Result<Arc<Program>, WorkerError> {
     let plan = plan(document);
     if plan.is_complete() {
-        return Ok(Arc::new(plan.program));
+        return Ok(Arc::new(in_dtype(&plan.program, document.training.dtype).into_owned()));
     }
     let found = plan.first_error().unwrap_or_else(|| "It has no output.".into());
     Err(WorkerError::Incomplete(found))

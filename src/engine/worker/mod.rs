@@ -48,9 +48,6 @@ pub enum WorkerError {
     /// See there.
     #[error(transparent)]
     Document(#[from] FileError),
-    /// Costs know 16-bit values, training does not yet.
-    #[error("Training must use f32. The document asks for f16, which only the cost figures know so far. Choose f32.")]
-    HalfPrecision,
     /// The network has errors.
     #[error("A network must be complete before it runs. {0}")]
     Incomplete(String),

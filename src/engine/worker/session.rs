@@ -78,9 +78,6 @@ fn prepare(worker: &mut Worker, run: RunId, request: &TrainRequest) -> Result<Se
     if let Some(epochs) = request.epochs {
         document.training.epochs = epochs;
     }
-    if document.training.dtype != crate::op::DType::F32 {
-        return Err(WorkerError::HalfPrecision);
-    }
     let program = answer::complete_program(&document)?;
     preparing("reading the data");
     let dataset = answer::open_data(&document.data, &program, document.seed)?;
