@@ -9,6 +9,7 @@ use crate::engine::protocol::{
 };
 use crate::engine::run::{RunFolder, epoch_json, step_json};
 use crate::graph::{DataSource, Document, Optimizer, Schedule};
+use crate::op::DType;
 use crate::platform;
 use crate::text::{bytes, count};
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -59,6 +60,9 @@ pub(super) struct TrainArgs {
     /// Micro-steps whose gradients are averaged into one step [default: the document's].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     accumulate: Option<u32>,
+    /// Element type of values: f32 or f16; weights and losses stay in f32 [default: the document's].
+    #[arg(long, value_parser = dtype)]
+    dtype: Option<DType>,
     /// Another input size, height x width x channels.
     #[arg(long, value_name = "HxWxC")]
     input: Option<String>,
@@ -104,6 +108,11 @@ fn schedule(text: &str) -> Result<Schedule, String> {
         .ok_or_else(|| format!("A schedule must be one of {}. Received {text:?}.", Schedule::IDS.join(", ")))
 }
 
+fn dtype(text: &str) -> Result<DType, String> {
+    let found = DType::ALL.into_iter().find(|dtype| dtype.id() == text);
+    found.ok_or_else(|| format!("An element type must be f32 or f16. Received {text:?}."))
+}
+
 /// `striate train`.
 pub(super) fn train(args: &TrainArgs) -> Result<ExitCode> {
     platform::watch_for_interrupt();
@@ -136,6 +145,7 @@ fn request(args: &TrainArgs) -> Result<TrainRequest> {
             ("--data", args.data.is_some()),
             ("--batch", args.batch.is_some()),
             ("--optimizer", args.optimizer.is_some()),
+            ("--dtype", args.dtype.is_some()),
             ("--lr", args.lr.is_some()),
             ("--schedule", args.schedule.is_some()),
             ("--accumulate", args.accumulate.is_some()),
@@ -182,6 +192,7 @@ fn document(args: &TrainArgs) -> Result<Document> {
     training.epochs = args.epochs.unwrap_or(training.epochs);
     training.batch = args.batch.unwrap_or(training.batch);
     training.optimizer = args.optimizer.unwrap_or(training.optimizer);
+    training.dtype = args.dtype.unwrap_or(training.dtype);
     training.schedule = args.schedule.unwrap_or(training.schedule);
     training.accumulate = args.accumulate.unwrap_or(training.accumulate);
     if let Some(rate) = args.lr {
