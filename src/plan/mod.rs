@@ -10,6 +10,7 @@ mod layout;
 mod lower;
 mod memory;
 mod receptive;
+mod replay;
 
 pub use cost::{Cost, CostSettings, NodeCost, OpCost, Totals, cost};
 pub use diagnostic::{Diagnostic, Fix, Severity};
