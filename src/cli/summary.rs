@@ -78,6 +78,7 @@ pub fn summary(args: &SummaryArgs) -> Result<String> {
             Some(id) => Optimizer::from_id(id)
                 .ok_or_else(|| anyhow!("--optimizer must be one of {}. Received {id:?}.", Optimizer::IDS.join(", ")))?,
         },
+        threads: crate::platform::threads() as u64,
         ..CostSettings::default()
     };
     if settings.batch == 0 {

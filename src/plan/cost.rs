@@ -17,11 +17,13 @@ pub struct CostSettings {
     pub optimizer: Optimizer,
     /// What it runs on.
     pub engine: Engine,
+    /// Threads of the CPU engine: each unrolls patches of its own.
+    pub threads: u64,
 }
 
 impl Default for CostSettings {
     fn default() -> Self {
-        Self { batch: 64, dtype: DType::F32, optimizer: Optimizer::default(), engine: Engine::Cpu }
+        Self { batch: 64, dtype: DType::F32, optimizer: Optimizer::default(), engine: Engine::Cpu, threads: 2 }
     }
 }
 

@@ -139,9 +139,11 @@ impl<'a> Replay<'a> {
                 let few = channels <= 4 && *filters <= 16;
                 let direct = pointwise || (*groups == channels && channels == *filters) || (*groups == 1 && few);
                 // The gradient of the weights is a convolution of the input with the output's gradient as kernel: both are
-                // copied twice (channels first, then NHWC), and each of two threads unrolls one patch per kernel position.
+                // copied twice (channels first, then NHWC), and each thread unrolls one patch per kernel position.
                 let taps = kernel[0].saturating_mul(kernel[1]);
-                let unrolled = (made / filters.max(&1)).saturating_mul(taps.min(512)).saturating_mul(channels.min(2));
+                let unrolled = (made / filters.max(&1))
+                    .saturating_mul(taps.min(512))
+                    .saturating_mul(channels.min(self.settings.threads));
                 Held {
                     inputs: true,
                     extra: padded,

@@ -149,8 +149,13 @@ fn derive(history: &History, path: Vec<NodeId>, engine: Engine) -> Derived {
     let document = history.document();
     let plan = plan(document);
     let training = &document.training;
-    let settings =
-        CostSettings { batch: u64::from(training.batch), dtype: training.dtype, optimizer: training.optimizer, engine };
+    let settings = CostSettings {
+        batch: u64::from(training.batch),
+        dtype: training.dtype,
+        optimizer: training.optimizer,
+        engine,
+        threads: crate::platform::threads() as u64,
+    };
     let cost = cost(&plan.program, settings);
     let layout = layout(document.graph.at(&path).unwrap_or(&document.graph));
     Derived { key: (history.revision(), path, engine), plan, cost, layout }
