@@ -209,6 +209,23 @@ pub fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// Whether the person asked the system for less motion. `None` where the system does not tell. Asks another program, so not
+/// to be called while drawing.
+pub fn reduces_motion() -> Option<bool> {
+    let answer = |program: &str, arguments: &[&str]| {
+        let output = std::process::Command::new(program).args(arguments).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    if cfg!(target_os = "macos") {
+        return answer("defaults", &["read", "com.apple.universalaccess", "reduceMotion"]).map(|text| text == "1");
+    }
+    if cfg!(windows) {
+        let key = r"HKCU\Control Panel\Desktop\WindowMetrics";
+        return answer("reg", &["query", key, "/v", "MinAnimate"]).map(|text| text.ends_with('0'));
+    }
+    answer("gsettings", &["get", "org.gnome.desktop.interface", "enable-animations"]).map(|text| text == "false")
+}
+
 /// The processor's own name, where the system tells.
 pub fn cpu_name() -> Option<String> {
     #[cfg(target_os = "linux")]

@@ -319,6 +319,7 @@ fn every_panel_draws_empty_and_full_in_light_and_dark_with_a_name_on_every_contr
                             capacity_bytes: None,
                             device: "CPU",
                             log,
+                            times: &striate::ui::times::TimesView::default(),
                         };
                         panel.ui(&cx, ui, &mut Vec::new());
                     });

@@ -248,6 +248,23 @@ impl Graph {
         }
     }
 
+    /// Path of names of a node, as parameters and the engine know it: `stage1.0.conv2`. Of repeated groups the first copy.
+    pub fn name_path(&self, ids: &[NodeId]) -> Option<String> {
+        let mut graph = self;
+        let mut names = Vec::new();
+        for id in ids {
+            let node = graph.node(*id)?;
+            names.push(node.name.clone());
+            if let Content::Group(group) = &node.content {
+                if group.repeat > 1 && names.len() < ids.len() {
+                    names.push(group.first_index.to_string());
+                }
+                graph = &group.graph;
+            }
+        }
+        Some(names.join("."))
+    }
+
     /// Nodes in this graph and all nested ones.
     pub fn count_all(&self) -> usize {
         self.nodes

@@ -18,7 +18,7 @@ mod shape_rule;
 mod window;
 
 pub use error::ShapeError;
-pub use explain::Arithmetic;
+pub use explain::{Arithmetic, Origin, Term};
 pub use init::{Init, Start};
 pub use kind::{Activation, Op, UpsampleMode};
 pub use lowering::{Checkpoint, Lowering};

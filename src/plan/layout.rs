@@ -51,7 +51,7 @@ impl Layout {
 }
 
 /// Size of a card, in drawing units.
-pub const CARD: [f32; 2] = [224.0, 78.0];
+pub const CARD: [f32; 2] = [256.0, 78.0];
 /// Between cards of a row.
 const GAP_X: f32 = 32.0;
 /// Between rows.

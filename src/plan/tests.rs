@@ -61,7 +61,7 @@ fn why_2800_is_answered_with_the_layers_own_values() {
     let op = &program.ops[0];
     let explained = op.op.explain(&program.input_shapes(op), program.output_shape(op));
     let params = explained.iter().find(|a| a.quantity == "Parameters").unwrap();
-    assert_eq!((params.terms.as_str(), params.result), ("(3 × 3 × 3 + 1) × 100", 2_800));
+    assert_eq!((params.formula().as_str(), params.result), ("(3 × 3 × 3 + 1) × 100", 2_800));
 }
 
 #[test]

@@ -3,7 +3,10 @@
 use super::command;
 use super::dialogs::{self, Answer, Closing, FileDialogs, SystemDialogs, Waiting};
 use super::dock::{self, Dock, Pane};
+use super::finder::Finder;
 use super::loader::Loader;
+use super::locate::Find;
+use super::preferences::Motion;
 use super::session::Session;
 use super::status::Message;
 use super::theme::{self, Tokens, size};
@@ -12,7 +15,7 @@ use super::{Panel, PanelCx, UiCommand, all_panels};
 use egui::{ThemePreference, Ui, ViewportCommand};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Key of the stored preferences.
 const PREFS: &str = "prefs.v1";
@@ -52,12 +55,27 @@ pub struct Prefs {
     pub show_palette: bool,
     /// The inspector is open.
     pub show_inspector: bool,
+    /// Size of everything; 1 is actual size.
+    pub scale: f32,
+    /// Whether things move.
+    pub motion: Motion,
+    /// The map of large networks is shown.
+    pub shows_map: bool,
 }
 
 impl Default for Prefs {
     fn default() -> Self {
         let theme = ThemePreference::System;
-        Self { theme, device: "cpu".into(), recent: Vec::new(), show_palette: true, show_inspector: true }
+        Self {
+            theme,
+            device: "cpu".into(),
+            recent: Vec::new(),
+            show_palette: true,
+            show_inspector: true,
+            scale: 1.0,
+            motion: Motion::default(),
+            shows_map: true,
+        }
     }
 }
 
@@ -77,6 +95,17 @@ pub struct App {
     pub(super) closing: Option<Closing>,
     pub(super) message: Option<Message>,
     pub(super) is_help_open: bool,
+    pub(super) is_preferences_open: bool,
+    /// A new scale that waits for the slider to be let go.
+    pub(super) scale_waits: bool,
+    /// Whether the system asks for less motion, once it has answered.
+    pub(super) system_reduces: Arc<OnceLock<bool>>,
+    /// Whether that answer was taken up.
+    pub(super) knows_system: bool,
+    pub(super) finder: Finder,
+    pub(super) find: Find,
+    /// Which problem was shown last.
+    pub(super) problem_at: Option<usize>,
     is_persistent: bool,
     may_close: bool,
     title: String,
@@ -118,10 +147,21 @@ impl App {
             closing: None,
             message: None,
             is_help_open: false,
+            is_preferences_open: false,
+            scale_waits: false,
+            system_reduces: Arc::default(),
+            knows_system: false,
+            finder: Finder::default(),
+            find: Find::default(),
+            problem_at: None,
             is_persistent: options.is_persistent,
             may_close: false,
             title: String::new(),
         };
+        app.apply_preferences(&cc.egui_ctx);
+        if options.is_persistent {
+            app.ask_about_motion(&cc.egui_ctx);
+        }
         if let Some(path) = options.document {
             match path.to_str().filter(|_| !path.exists()).and_then(crate::presets::find) {
                 Some(preset) => app.workspace = Workspace::new(preset, None),
@@ -250,6 +290,29 @@ impl App {
         }
     }
 
+    /// What panels see of the document in front.
+    pub(super) fn panel_cx(&self) -> PanelCx<'_> {
+        let front = self.workspace.front();
+        let derived = front.derived();
+        let of_run = self.session.run_document().is_some_and(|(serial, _)| serial == front.serial);
+        let device = self.session.device_info();
+        PanelCx {
+            document: front.history.document(),
+            revision: front.revision(),
+            plan: &derived.plan,
+            cost: &derived.cost,
+            layout: &derived.layout,
+            path: &front.path,
+            selection: &front.selection,
+            run: self.session.run().filter(|_| of_run),
+            data: self.loader.view(),
+            capacity_bytes: device.and_then(|device| device.capacity_bytes),
+            device: device.map_or("the CPU", |device| device.name.as_str()),
+            log: self.session.log(),
+            times: self.session.times(),
+        }
+    }
+
     fn body_ui(&mut self, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         let mut panels = std::mem::take(&mut self.panels);
         let mut palette = std::mem::replace(&mut self.palette, Box::new(super::log_panel::LogPanel));
@@ -257,24 +320,7 @@ impl App {
         let mut dock = std::mem::replace(&mut self.dock, egui_tiles::Tree::empty(egui::Id::unique("dock")));
         let (mut show_palette, mut show_inspector) = (self.prefs.show_palette, self.prefs.show_inspector);
         {
-            let front = self.workspace.front();
-            let derived = front.derived();
-            let of_run = self.session.run_document().is_some_and(|(serial, _)| serial == front.serial);
-            let device = self.session.device_info();
-            let cx = PanelCx {
-                document: front.history.document(),
-                revision: front.revision(),
-                plan: &derived.plan,
-                cost: &derived.cost,
-                layout: &derived.layout,
-                path: &front.path,
-                selection: &front.selection,
-                run: self.session.run().filter(|_| of_run),
-                data: self.loader.view(),
-                capacity_bytes: device.and_then(|device| device.capacity_bytes),
-                device: device.map_or("the CPU", |device| device.name.as_str()),
-                log: self.session.log(),
-            };
+            let cx = self.panel_cx();
             let tokens = Tokens::of(ui);
             let side = |id: &'static str, width: f32| (id, width, tokens.panel_frame());
             let (id, width, frame) = side("palette", size::PALETTE);
@@ -310,6 +356,7 @@ impl App {
 impl eframe::App for App {
     fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
         self.session.drain();
+        self.follow_system(ctx);
         self.handle_close(ctx);
         self.refresh(ctx);
         if self.session.is_busy() || self.loader.is_busy() {
@@ -321,12 +368,10 @@ impl eframe::App for App {
     fn ui(&mut self, ui: &mut Ui, frame: &mut eframe::Frame) {
         let ctx = ui.ctx().clone();
         let mut out = Vec::new();
+        super::finder::deliver(&ctx);
+        self.take_escape(&ctx);
         for id in command::pressed(&ctx) {
-            match id {
-                "help" => self.is_help_open = true,
-                "close" => out.push(UiCommand::CloseDocument(self.workspace.active)),
-                _ => out.extend(command::ui_command(id)),
-            }
+            self.command(id, &ctx, &mut out);
         }
         self.dropped_files(&ctx);
         let tokens = Tokens::of(ui);
@@ -346,13 +391,19 @@ impl eframe::App for App {
             .show(ui, |ui| self.status_ui(ui, &mut out));
         self.body_ui(ui, &mut out);
         self.modals_ui(&ctx);
+        self.search_ui(&ctx, &mut out);
         self.message_ui(&ctx);
         self.answers();
         if !out.is_empty() {
+            let revision = self.workspace.front().revision();
             for command in out {
                 self.apply(command, frame, &ctx);
             }
             self.refresh(&ctx);
+            if self.workspace.front().revision() != revision {
+                // Drawn again at once, so that this very frame shows the new numbers.
+                ctx.request_discard("the document changed");
+            }
         }
         let title = format!(
             "{}{} – Striate",

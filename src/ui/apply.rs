@@ -76,6 +76,13 @@ impl App {
             UiCommand::Quit => ctx.send_viewport_cmd(ViewportCommand::Close),
             UiCommand::Fit => canvas::request(ctx, canvas::Request::Fit),
             UiCommand::ActualSize => canvas::request(ctx, canvas::Request::ActualSize),
+            UiCommand::Reveal { path, node, link } => {
+                let front = self.workspace.front_mut();
+                front.path = path;
+                front.selection = node.into_iter().collect();
+                canvas::reveal(ctx, node, link);
+            }
+            UiCommand::TimeLayers => self.time_layers(ctx),
             UiCommand::Edit { .. }
             | UiCommand::AddAfterSelection(_)
             | UiCommand::Select(_)

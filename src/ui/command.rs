@@ -60,6 +60,17 @@ pub const ALL: &[Spec] = &[
     window("pause", "Pause", "Hold training after the present step", &[]),
     window("stop", "Stop", "End training after the present step and keep the last weights", &[ctrl(Key::Period)]),
     window("stop_best", "Stop and keep best", "End training and go back to the weights of the best epoch", &[]),
+    window(
+        "palette",
+        "Command palette…",
+        "Find any command, layer, preset, panel or setting by a few letters",
+        &[ctrl(Key::K), ctrl_shift(Key::P)],
+    ),
+    window("find", "Find layer…", "Find a layer of the network by name or kind, also inside groups", &[ctrl(Key::F)]),
+    window("find_next", "Find next", "Show the next layer that was found", &[plain(Key::F3)]),
+    window("next_problem", "Next problem", "Show the next error or warning of the network", &[plain(Key::F8)]),
+    window("map", "Map of the network", "Show or hide the small map of a network that is not all in sight", &[]),
+    window("preferences", "Preferences…", "Colours, scale and motion of the window", &[ctrl(Key::Comma)]),
     window("help", "Keys and help", "Show what every key does", &[plain(Key::F1)]),
     canvas("fit", "Fit to window", "Show the whole network, or the selection", &[plain(Key::F), plain(Key::Home)]),
     canvas("actual_size", "Actual size", "Show the network at 100 %", &[ctrl(Key::Num0)]),
@@ -90,7 +101,7 @@ pub fn keys_text(ctx: &egui::Context, id: &str) -> String {
 
 /// A key in words, with signs as signs.
 pub fn shortcut_text(ctx: &egui::Context, keys: &KeyboardShortcut) -> String {
-    ctx.format_shortcut(keys).replace("Period", ".").replace("Slash", "/")
+    ctx.format_shortcut(keys).replace("Period", ".").replace("Slash", "/").replace("Comma", ",")
 }
 
 /// What hovering over its button shows: help and keys.
@@ -153,7 +164,15 @@ mod tests {
     #[test]
     fn every_key_of_the_window_does_something() {
         for spec in ALL.iter().filter(|spec| spec.scope == Scope::Window && !spec.keys.is_empty()) {
-            assert!(ui_command(spec.id).is_some() || matches!(spec.id, "help" | "close"), "{}", spec.id);
+            assert!(
+                ui_command(spec.id).is_some()
+                    || matches!(
+                        spec.id,
+                        "help" | "close" | "palette" | "find" | "find_next" | "next_problem" | "preferences"
+                    ),
+                "{}",
+                spec.id
+            );
         }
     }
 }

@@ -1,13 +1,16 @@
 //! Fields of layers and settings as widgets: the [`FieldVisitor`] of the inspector, and the rows it shares with the training
 //! settings. A drag or a stretch of typing is one gesture, and so one undo step.
 
+use super::icons;
 use super::theme::{Tokens, size};
-use crate::layers::{ChoiceOption, FieldSpec, FieldVisitor, Unit};
+use crate::layers::{ChoiceOption, FieldSpec, FieldValue, FieldVisitor, Layer, LayerKind as _, Unit, list_fields};
 use egui::{ComboBox, DragValue, Id, Response, RichText, Ui, vec2};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Width of the column of labels.
-const LABEL: f32 = 116.0;
+const LABEL: f32 = 112.0;
+/// Side of the button that puts a field back to its default.
+const RESET: f32 = 20.0;
 
 static NEXT_GESTURE: AtomicU64 = AtomicU64::new(1);
 
@@ -33,6 +36,31 @@ impl GestureTracker {
             self.0 = None;
         }
         gesture
+    }
+}
+
+/// Frames for which a wish for the focus waits: the field may first have to appear.
+const PATIENCE: u64 = 30;
+
+/// Gives the keyboard to the field of this name, as soon as it is shown.
+pub fn focus(ctx: &egui::Context, name: &str) {
+    let wish = (name.to_owned(), ctx.cumulative_pass_nr());
+    ctx.data_mut(|data| data.insert_temp(Id::unique("focus-field"), wish));
+    ctx.request_repaint();
+}
+
+/// Takes the keyboard if this field was asked for; `Kernel` stands for the first of `Kernel height` and `Kernel width`.
+fn take_focus(response: &Response, name: &str) {
+    let id = Id::unique("focus-field");
+    let Some((wanted, since)) = response.ctx.data(|data| data.get_temp::<(String, u64)>(id)) else { return };
+    let is_meant = name.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
+    let is_late = response.ctx.cumulative_pass_nr() > since + PATIENCE;
+    if is_meant || is_late {
+        response.ctx.data_mut(|data| data.remove_temp::<(String, u64)>(id));
+    }
+    if is_meant && !is_late {
+        response.request_focus();
+        response.scroll_to_me(Some(egui::Align::Center));
     }
 }
 
@@ -71,7 +99,9 @@ pub fn number<N: egui::emath::Numeric>(
     if !N::INTEGRAL {
         drag = drag.custom_formatter(|value, _| decimal(value));
     }
-    ui.add(drag).on_hover_text(format!("{help} Drag or type.")).accessible_name(name)
+    let response = ui.add(drag).on_hover_text(format!("{help} Drag or type.")).accessible_name(name);
+    take_focus(&response, name);
+    response
 }
 
 /// A decimal number in as few digits as it needs: `0.001`, `1e-8`.
@@ -85,7 +115,9 @@ fn decimal(value: f64) -> String {
 
 /// Yes or no.
 pub fn flag(ui: &mut Ui, value: &mut bool, name: &str, help: &str) -> Response {
-    ui.checkbox(value, "").on_hover_text(help).accessible_name(name)
+    let response = ui.checkbox(value, "").on_hover_text(help).accessible_name(name);
+    take_focus(&response, name);
+    response
 }
 
 /// One of several, by index. Whether it changed.
@@ -94,14 +126,15 @@ pub fn choice(ui: &mut Ui, name: &str, options: &[ChoiceOption], selected: &mut 
     let present = options.get(before);
     let response = ComboBox::from_id_salt(name)
         .selected_text(present.map_or("–", |option| option.label))
-        .width(ui.available_width().min(168.0))
+        .width((ui.available_width() - RESET - size::HALF).clamp(60.0, 168.0))
         .show_ui(ui, |ui| {
             for (index, option) in options.iter().enumerate() {
                 ui.selectable_value(selected, index, option.label).on_hover_text(option.help);
             }
         })
         .response;
-    response.on_hover_text(present.map_or("", |option| option.help)).accessible_name(name);
+    let response = response.on_hover_text(present.map_or("", |option| option.help)).accessible_name(name);
+    take_focus(&response, name);
     *selected != before
 }
 
@@ -109,15 +142,57 @@ pub fn choice(ui: &mut Ui, name: &str, options: &[ChoiceOption], selected: &mut 
 pub struct Fields<'a> {
     ui: &'a mut Ui,
     tracker: &'a mut GestureTracker,
+    defaults: Vec<(&'static str, FieldValue)>,
     /// Set if a value changed: the gesture of the change.
     pub change: Option<u64>,
 }
 
 impl<'a> Fields<'a> {
-    /// Draws into `ui`.
-    pub fn new(ui: &'a mut Ui, tracker: &'a mut GestureTracker) -> Self {
-        Self { ui, tracker, change: None }
+    /// Draws the fields of `layer` into `ui`.
+    pub fn new(ui: &'a mut Ui, tracker: &'a mut GestureTracker, layer: &Layer) -> Self {
+        let fresh = Layer::from_id(layer.about().id);
+        let fields = fresh.map(|mut fresh| list_fields(&mut fresh)).unwrap_or_default();
+        let defaults = fields.into_iter().map(|(spec, value, _)| (spec.key, value)).collect();
+        Self { ui, tracker, defaults, change: None }
     }
+
+    /// A row with the way back to the default where the value is another; the default if that is clicked.
+    fn row<R>(
+        &mut self,
+        spec: &FieldSpec,
+        present: &FieldValue,
+        control: impl FnOnce(&mut Ui) -> R,
+    ) -> (R, Option<FieldValue>) {
+        let default = self.defaults.iter().find(|(key, _)| *key == spec.key).map(|(_, value)| value.clone());
+        let default = default.filter(|default| default != present);
+        row(self.ui, spec.label, spec.help, |ui| {
+            let inner = control(ui);
+            let Some(default) = default else { return (inner, None) };
+            let clicked = ui
+                .with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| reset_button(ui, spec, &default))
+                .inner;
+            (inner, clicked.then_some(default))
+        })
+    }
+
+    /// Notes a change that is one undo step of its own.
+    fn note_click(&mut self) {
+        self.change = Some(new_gesture());
+    }
+}
+
+fn reset_button(ui: &mut Ui, spec: &FieldSpec, default: &FieldValue) -> bool {
+    let tokens = Tokens::of(ui);
+    let (rect, response) = ui.allocate_exact_size(vec2(RESET, RESET), egui::Sense::click());
+    let name = format!("Reset {} to {default}", spec.label);
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &name));
+    let is_active = response.hovered() || response.has_focus();
+    let tint = if is_active { tokens.text_strong } else { tokens.text_weak };
+    if is_active {
+        ui.painter().rect_filled(rect, egui::CornerRadius::same(size::RADIUS), tokens.hover);
+    }
+    icons::paint(ui.painter(), "reset", rect.shrink(3.0), tint);
+    response.on_hover_text(name).clicked()
 }
 
 fn whole(spec: &FieldSpec) -> std::ops::RangeInclusive<u64> {
@@ -128,16 +203,21 @@ fn whole(spec: &FieldSpec) -> std::ops::RangeInclusive<u64> {
 
 impl FieldVisitor for Fields<'_> {
     fn integer(&mut self, spec: &FieldSpec, value: &mut u64) {
-        let response = row(self.ui, spec.label, spec.help, |ui| {
+        let (response, reset) = self.row(spec, &FieldValue::Integer(*value), |ui| {
             number(ui, value, whole(spec), spec.unit.label(), spec.label, spec.help)
         });
         self.change = self.tracker.note(&response).or(self.change);
+        if let Some(FieldValue::Integer(default)) = reset {
+            *value = default;
+            self.note_click();
+        }
     }
 
     fn pair(&mut self, spec: &FieldSpec, value: &mut [u64; 2]) {
         let unit = if spec.unit == Unit::Pixels { "" } else { spec.unit.label() };
+        let present = FieldValue::Pair(*value);
         let [height, width] = value;
-        let both = row(self.ui, spec.label, spec.help, |ui| {
+        let (both, reset) = self.row(spec, &present, |ui| {
             ui.spacing_mut().item_spacing.x = size::HALF;
             let name = |axis: &str| format!("{} {axis}", spec.label);
             let first = number(ui, height, whole(spec), unit, &name("height"), spec.help);
@@ -151,25 +231,41 @@ impl FieldVisitor for Fields<'_> {
         for response in both {
             self.change = self.tracker.note(&response).or(self.change);
         }
+        if let Some(FieldValue::Pair(default)) = reset {
+            *value = default;
+            self.note_click();
+        }
     }
 
     fn float(&mut self, spec: &FieldSpec, value: &mut f64) {
-        let response = row(self.ui, spec.label, spec.help, |ui| {
+        let (response, reset) = self.row(spec, &FieldValue::Float(*value), |ui| {
             number(ui, value, spec.min..=spec.max, spec.unit.label(), spec.label, spec.help)
         });
         self.change = self.tracker.note(&response).or(self.change);
+        if let Some(FieldValue::Float(default)) = reset {
+            *value = default;
+            self.note_click();
+        }
     }
 
     fn flag(&mut self, spec: &FieldSpec, value: &mut bool) {
-        let response = row(self.ui, spec.label, spec.help, |ui| flag(ui, value, spec.label, spec.help));
-        if response.changed() {
-            self.change = Some(new_gesture());
+        let (response, reset) = self.row(spec, &FieldValue::Flag(*value), |ui| flag(ui, value, spec.label, spec.help));
+        if let Some(FieldValue::Flag(default)) = reset {
+            *value = default;
+        }
+        if response.changed() || reset.is_some() {
+            self.note_click();
         }
     }
 
     fn choice(&mut self, spec: &FieldSpec, options: &[ChoiceOption], selected: &mut usize) {
-        if row(self.ui, spec.label, spec.help, |ui| choice(ui, spec.label, options, selected)) {
-            self.change = Some(new_gesture());
+        let present = FieldValue::Choice(options.get(*selected).map_or("", |option| option.id));
+        let (changed, reset) = self.row(spec, &present, |ui| choice(ui, spec.label, options, selected));
+        if let Some(FieldValue::Choice(id)) = reset {
+            *selected = options.iter().position(|option| option.id == id).unwrap_or(*selected);
+        }
+        if changed || reset.is_some() {
+            self.note_click();
         }
     }
 }

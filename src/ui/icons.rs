@@ -38,6 +38,10 @@ icons![
     "problem",
     "search",
     "preset",
+    "reset",
+    "command",
+    "setting",
+    "panel",
 ];
 
 fn find(id: &str) -> Option<(&'static str, &'static [u8])> {

@@ -120,7 +120,7 @@ pub(super) fn weak(ui: &mut Ui, text: impl Into<String>) -> Response {
 /// A heading of a part of a panel.
 pub(super) fn title(ui: &mut Ui, text: impl Into<String>) -> Response {
     let color = Tokens::of(ui).text_strong;
-    ui.label(RichText::new(text).color(color).size(size::FONT_BODY + 1.0))
+    ui.label(super::theme::strong(text).color(color))
 }
 
 /// A figure with its caption above it.

@@ -61,6 +61,10 @@ impl App {
                     out.push(UiCommand::edit(crate::graph::Edit::Remove { nodes: selection }));
                     ui.close();
                 }
+                ui.separator();
+                for id in ["find", "find_next", "next_problem", "preferences"] {
+                    self.command_entry(ui, id, out);
+                }
             });
             ui.menu_button("View", |ui| self.view_menu(ui, out));
             ui.menu_button("Run", |ui| self.run_menu(ui, out));
@@ -72,6 +76,13 @@ impl App {
                 kit::weak(ui, format!("Striate {}", env!("CARGO_PKG_VERSION")));
             });
         });
+    }
+
+    /// An entry whose command the app handles itself.
+    fn command_entry(&mut self, ui: &mut Ui, id: &'static str, out: &mut Vec<UiCommand>) {
+        if entry(ui, id, true, None, out) {
+            self.command(id, &ui.ctx().clone(), out);
+        }
     }
 
     fn file_menu(&mut self, ui: &mut Ui, out: &mut Vec<UiCommand>) {
@@ -110,8 +121,11 @@ impl App {
     }
 
     fn view_menu(&mut self, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+        self.command_entry(ui, "palette", out);
+        ui.separator();
         entry(ui, "fit", true, None, out);
         entry(ui, "actual_size", true, None, out);
+        self.command_entry(ui, "map", out);
         ui.separator();
         ui.checkbox(&mut self.prefs.show_palette, "Palette").on_hover_text("Show the list of layers");
         ui.checkbox(&mut self.prefs.show_inspector, "Inspector").on_hover_text("Show the settings of the selection");

@@ -16,24 +16,32 @@ pub mod data_view;
 pub mod dialogs;
 pub mod dock;
 pub mod fields;
+mod finder;
+mod fuzzy;
 pub mod icons;
 pub mod inspector;
 mod kit;
 mod loader;
+mod locate;
 pub mod log_panel;
 pub mod maps_panel;
 mod memory_view;
 mod menu;
 pub mod palette;
 pub mod panel;
+pub mod preferences;
+pub mod problems;
 pub mod runs;
 mod screenshots;
+mod seek;
 mod session;
 mod session_events;
 mod settings;
 mod status;
 pub mod theme;
+pub mod times;
 pub mod training_panel;
+mod why;
 pub mod workspace;
 
 pub use app::{App, Options};
@@ -51,6 +59,7 @@ pub fn all_panels() -> Vec<Box<dyn Panel>> {
         Box::new(training_panel::TrainingPanel::default()),
         Box::new(data_panel::DataPanel::default()),
         Box::new(maps_panel::MapsPanel::default()),
+        Box::new(problems::ProblemsPanel),
         Box::new(log_panel::LogPanel),
     ]
 }

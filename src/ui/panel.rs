@@ -2,6 +2,7 @@
 
 use super::data_view::DataView;
 use super::runs::RunView;
+use super::times::TimesView;
 use crate::graph::{Content, Document, Edit, Graph, NodeId};
 use crate::plan::{Cost, Layout, Plan};
 use std::path::PathBuf;
@@ -45,12 +46,20 @@ pub struct PanelCx<'a> {
     pub device: &'a str,
     /// Lines of the log.
     pub log: &'a [String],
+    /// How long layers take, as far as it was measured.
+    pub times: &'a TimesView,
 }
 
 impl<'a> PanelCx<'a> {
     /// The graph that is open: the document's own or a group's.
     pub fn graph(&self) -> &'a Graph {
         self.document.graph.at(self.path).unwrap_or(&self.document.graph)
+    }
+
+    /// Path of names of a node of the open graph, as the engine knows it.
+    pub fn name_path(&self, id: NodeId) -> Option<String> {
+        let ids: Vec<NodeId> = self.path.iter().copied().chain([id]).collect();
+        self.document.graph.name_path(&ids)
     }
 }
 
@@ -72,6 +81,17 @@ pub enum UiCommand {
     Select(Vec<NodeId>),
     /// Open a group (push) or go out to a depth of the breadcrumb.
     OpenPath(Vec<NodeId>),
+    /// Open the groups on the way to a layer, select it and bring it to the middle; mark a wire.
+    Reveal {
+        /// Groups to open, from the outside in.
+        path: Vec<NodeId>,
+        /// The layer.
+        node: Option<NodeId>,
+        /// The wire.
+        link: Option<crate::graph::Link>,
+    },
+    /// Measure how long each layer takes.
+    TimeLayers,
     /// Undo the last step.
     Undo,
     /// Redo the undone step.

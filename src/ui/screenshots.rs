@@ -7,6 +7,7 @@ use crate::layers::Family;
 use anyhow::{Context as _, Result, bail};
 use egui::ThemePreference;
 use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -54,6 +55,17 @@ impl Studio {
         self.show("data");
         self.snap(dir, "data")?;
 
+        self.harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::K);
+        self.steps(6);
+        self.harness.get_by_label("Command palette").type_text("pool");
+        self.steps(6);
+        self.snap(dir, "command-palette")?;
+        self.harness.key_press(egui::Key::Escape);
+        self.show("cost");
+        self.colour("Kind", "RAM");
+        self.snap(dir, "colours")?;
+        self.colour("RAM", "Kind");
+
         let mut training = self.harness.state().document().training.clone();
         training.epochs = 5;
         self.edit(&Edit::SetTraining(Box::new(training)))?;
@@ -91,6 +103,15 @@ impl Studio {
         self.harness.state_mut().workspace.front_mut().selection = dense.into_iter().collect();
         self.show("cost");
         self.snap(dir, "diagnostic")
+    }
+
+    /// Colours the cards by another figure.
+    fn colour(&mut self, from: &str, to: &str) {
+        let combo = format!("Colour of the cards: {from}");
+        self.harness.get_by_role_and_label(egui::Role::ComboBox, &combo).click();
+        self.steps(6);
+        self.harness.get_by_role_and_label(egui::Role::Button, to).click();
+        self.steps(6);
     }
 
     fn node_of(&self, family: Family) -> Option<NodeId> {

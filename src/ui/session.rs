@@ -4,10 +4,12 @@
 
 use super::runs::{RunState, RunView};
 use super::session_events::Progress;
+use super::times::TimesView;
 use crate::data::Split;
 use crate::engine::Supervisor;
 use crate::engine::protocol::{
-    Command, DeviceChoice, DeviceInfo, DeviceKind, Event, ImageRef, NetworkRef, ProbeRequest, RunId, TrainRequest,
+    Command, DeviceChoice, DeviceInfo, DeviceKind, Event, ImageRef, NetworkRef, ProbeRequest, RunId, TimeRequest,
+    TrainRequest,
 };
 use crate::graph::Document;
 use crate::plan::Engine;
@@ -58,6 +60,9 @@ pub(super) struct Session {
     asked_at: Option<Instant>,
     pub(super) in_flight: bool,
     looks: u64,
+    pub(super) times: TimesView,
+    /// Number of the newest measurement, and the revision it is of.
+    pub(super) timing: (u64, u64),
 }
 
 impl Session {
@@ -84,6 +89,8 @@ impl Session {
             asked_at: None,
             in_flight: false,
             looks: 0,
+            times: TimesView::default(),
+            timing: (0, 0),
         }
     }
 
@@ -301,6 +308,38 @@ impl Session {
         self.in_flight = self.send(Command::Probe(Box::new(request))).is_ok();
     }
 
+    /// How long layers take.
+    pub(super) fn times(&self) -> &TimesView {
+        &self.times
+    }
+
+    /// Has the engine measure how long each layer of a document takes.
+    ///
+    /// # Errors
+    /// In words.
+    pub(super) fn time_layers(
+        &mut self,
+        document: &Document,
+        revision: u64,
+        ctx: &egui::Context,
+    ) -> Result<(), String> {
+        if self.is_busy() {
+            return Err("Layers are measured while nothing trains: both would be slower. Stop the run first.".into());
+        }
+        self.start(ctx)?;
+        self.open_device()?;
+        self.timing = (self.timing.0 + 1, revision);
+        let request = TimeRequest {
+            id: self.timing.0,
+            document: document.to_json(),
+            batch: document.training.batch,
+            repeats: TimeRequest::REPEATS,
+        };
+        self.send(Command::TimeLayers(Box::new(request)))?;
+        self.times.is_busy = true;
+        Ok(())
+    }
+
     /// Number of the newest look; older answers are of no use.
     pub(super) fn newest_look(&self) -> u64 {
         self.looks
@@ -318,6 +357,7 @@ impl Session {
             if let Event::Exited(report) = event {
                 self.supervisor = None;
                 self.in_flight = false;
+                self.times.is_busy = false;
                 let was_busy = self.is_busy();
                 if let (true, Some(run)) = (was_busy, &mut self.run) {
                     run.state = RunState::Failed(report.message.clone());

@@ -2,7 +2,8 @@
 
 use super::runs::{EpochPoint, Plane, ProbeView, RunState, RunView, StepPoint};
 use super::session::Session;
-use crate::engine::protocol::{self, Event, FinishReason, LogLevel, ProbeReport};
+use super::times::Times;
+use crate::engine::protocol::{self, Event, FinishReason, LayerTimesReport, LogLevel, ProbeReport};
 use std::time::Instant;
 
 /// The clock of a run; pauses do not count.
@@ -74,6 +75,7 @@ impl Session {
                     self.progress.hold();
                 }
                 self.in_flight = false;
+                self.times.is_busy = false;
                 self.warn(message, false);
             }
             Event::Probed(report) => self.probed(*report),
@@ -126,12 +128,21 @@ impl Session {
                 });
             }
             Event::Saved { path, step, .. } => self.note(format!("Step {step} saved to {}", path.display())),
+            Event::LayerTimes(report) => self.timed(*report),
             Event::LearningRate { rate, .. } => self.note(format!("Base learning rate is now {rate}.")),
-            Event::Evaluated(_)
-            | Event::Predicted { .. }
-            | Event::Checked { .. }
-            | Event::LayerTimes(_)
-            | Event::Exited(_) => {}
+            Event::Evaluated(_) | Event::Predicted { .. } | Event::Checked { .. } | Event::Exited(_) => {}
+        }
+    }
+
+    fn timed(&mut self, report: LayerTimesReport) {
+        let (id, revision) = self.timing;
+        if report.id != id {
+            return;
+        }
+        self.times.is_busy = false;
+        match &report.problem {
+            Some(problem) => self.warn(problem.clone(), false),
+            None => self.times.result = Some(Times { revision, report }),
         }
     }
 

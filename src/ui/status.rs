@@ -51,10 +51,10 @@ impl App {
                     let label = egui::Label::new(RichText::new(words).small().color(color)).sense(egui::Sense::click());
                     let first = derived.plan.diagnostics.iter().find(|found| found.severity == severity);
                     let hover = first.map_or("", |found| found.message.as_str());
-                    if ui.add(label).on_hover_text(hover).clicked()
-                        && let Some(node) = first.and_then(|found| found.node)
-                    {
-                        out.push(UiCommand::Select(vec![node]));
+                    let label = ui.add(label).on_hover_text(format!("{hover}\nClick for the list; F8 shows the next"));
+                    if label.on_hover_cursor(egui::CursorIcon::PointingHand).clicked() {
+                        out.push(UiCommand::ShowPanel("problems"));
+                        out.extend(first.map(super::problems::reveal));
                     }
                 }
             }

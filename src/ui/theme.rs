@@ -2,8 +2,10 @@
 
 use crate::layers::Family;
 use egui::{
-    Color32, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, TextStyle, Theme, ThemePreference, vec2,
+    Color32, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Margin, Shadow, Stroke, TextStyle, Theme,
+    ThemePreference, vec2,
 };
+use std::sync::Arc;
 
 /// Colours of one theme.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,9 +101,9 @@ pub mod size {
     /// Font: captions.
     pub const FONT_SMALL: f32 = 11.0;
     /// Font: text.
-    pub const FONT_BODY: f32 = 13.5;
+    pub const FONT_BODY: f32 = 13.0;
     /// Font: headings.
-    pub const FONT_HEADING: f32 = 17.0;
+    pub const FONT_HEADING: f32 = 16.0;
     /// Width of a wire.
     pub const WIRE: f32 = 1.75;
     /// Side of an icon.
@@ -241,7 +243,7 @@ impl Tokens {
             (TextStyle::Small, FontId::proportional(size::FONT_SMALL)),
             (TextStyle::Body, FontId::proportional(size::FONT_BODY)),
             (TextStyle::Button, FontId::proportional(size::FONT_BODY)),
-            (TextStyle::Heading, FontId::proportional(size::FONT_HEADING)),
+            (TextStyle::Heading, semibold(size::FONT_HEADING)),
             (TextStyle::Monospace, FontId::new(size::FONT_BODY - 1.0, FontFamily::Monospace)),
         ]
         .into();
@@ -305,8 +307,39 @@ impl Tokens {
     }
 }
 
+/// The typeface of the window: Inter, one file for all weights.
+const INTER: &[u8] = include_bytes!("../../assets/fonts/Inter-roman.var.ttf");
+/// Name of its semibold weight as a family of its own.
+const SEMIBOLD: &str = "semibold";
+
+/// The semibold weight: names, headings, what is chosen.
+pub fn semibold(points: f32) -> FontId {
+    FontId::new(points, FontFamily::Name(SEMIBOLD.into()))
+}
+
+/// Text in the semibold weight.
+pub fn strong(text: impl Into<String>) -> egui::RichText {
+    egui::RichText::new(text).family(FontFamily::Name(SEMIBOLD.into()))
+}
+
+/// Inter in two weights, and egui's own fonts for what it has not.
+fn fonts() -> FontDefinitions {
+    let mut fonts = FontDefinitions::default();
+    let fallback = fonts.families.get(&FontFamily::Proportional).cloned().unwrap_or_default();
+    let weights = [("inter", 400.0, FontFamily::Proportional), (SEMIBOLD, 600.0, FontFamily::Name(SEMIBOLD.into()))];
+    for (name, weight, family) in weights {
+        let mut data = FontData::from_static(INTER);
+        data.tweak.coords.push("wght", weight);
+        fonts.font_data.insert(name.into(), Arc::new(data));
+        let chain = std::iter::once(name.to_owned()).chain(fallback.iter().cloned()).collect();
+        fonts.families.insert(family, chain);
+    }
+    fonts
+}
+
 /// Sets both themes, and what the whole window agrees on.
 pub fn install(ctx: &egui::Context) {
+    ctx.set_fonts(fonts());
     for (theme, tokens) in [(Theme::Dark, &DARK), (Theme::Light, &LIGHT)] {
         ctx.style_mut_of(theme, |style| tokens.apply(style));
     }
@@ -350,6 +383,37 @@ pub fn diverging(value: u8) -> Color32 {
     )
 }
 
+/// The map of the canvas's metrics: dark blue over gray to yellow, "cividis" (Nuñez, Anderton and Renslow 2018), whose
+/// lightness rises evenly also for people who do not tell red from green.
+pub fn metric(share: f32) -> Color32 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 255")]
+    let byte = (share.clamp(0.0, 1.0) * 255.0).round() as u8;
+    ramp(
+        byte,
+        &[
+            (0.0, [0.0, 34.0, 78.0]),
+            (0.25, [65.0, 77.0, 107.0]),
+            (0.5, [125.0, 124.0, 120.0]),
+            (0.75, [188.0, 175.0, 111.0]),
+            (1.0, [254.0, 232.0, 56.0]),
+        ],
+    )
+}
+
+/// Black or white, whichever reads better on a fill.
+pub fn on(fill: Color32) -> Color32 {
+    if luminance(fill) > 0.179 { Color32::BLACK } else { Color32::WHITE }
+}
+
+/// Relative luminance as WCAG 2.1 defines it.
+fn luminance(color: Color32) -> f64 {
+    let linear = |byte: u8| {
+        let value = f64::from(byte) / 255.0;
+        if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+    };
+    0.2126 * linear(color.r()) + 0.7152 * linear(color.g()) + 0.0722 * linear(color.b())
+}
+
 fn ramp(value: u8, stops: &[(f32, [f32; 3])]) -> Color32 {
     let at = f32::from(value) / 255.0;
     let upper = stops.iter().position(|(stop, _)| *stop >= at).unwrap_or(stops.len() - 1).max(1);
@@ -375,15 +439,8 @@ pub fn gray(value: u8) -> Color32 {
 mod tests {
     use super::*;
 
-    /// Relative luminance and contrast as WCAG 2.1 defines them; 4.5 is its level AA for text.
+    /// Contrast as WCAG 2.1 defines it; 4.5 is its level AA for text.
     fn contrast(a: Color32, b: Color32) -> f64 {
-        let luminance = |color: Color32| {
-            let linear = |byte: u8| {
-                let value = f64::from(byte) / 255.0;
-                if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
-            };
-            0.2126 * linear(color.r()) + 0.7152 * linear(color.g()) + 0.0722 * linear(color.b())
-        };
         let (a, b) = (luminance(a), luminance(b));
         (a.max(b) + 0.05) / (a.min(b) + 0.05)
     }
@@ -402,6 +459,13 @@ mod tests {
             assert!(contrast(tokens.error, tokens.error_fill) >= 4.5);
             assert!(contrast(tokens.warning, tokens.warning_fill) >= 4.5);
         }
+    }
+
+    #[test]
+    fn the_metric_map_only_gets_lighter_and_its_text_is_readable() {
+        let colours: Vec<Color32> = (0..=20_u8).map(|step| metric(f32::from(step) / 20.0)).collect();
+        assert!(colours.windows(2).all(|pair| luminance(pair[0]) < luminance(pair[1])));
+        assert!(colours.iter().all(|fill| contrast(on(*fill), *fill) >= 4.5));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The open documents and what follows from the one in front. Knows graph and plan; neither egui nor the engine.
 
 use super::UiCommand;
-use crate::graph::{Content, Document, Edit, Group, History, NodeId, Place};
+use crate::graph::{Content, Document, Edit, History, NodeId, Place};
 use crate::plan::{Cost, CostSettings, Engine, Layout, Plan, cost, layout, plan};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -128,20 +128,7 @@ impl OpenDocument {
 
     /// Path of names of a node, as the engine knows it: `stage1.0.conv2`. Of repeated groups the first copy.
     pub fn layer_path(&self, ids: &[NodeId]) -> Option<String> {
-        let mut graph = &self.history.document().graph;
-        let mut names = Vec::new();
-        for id in ids {
-            let node = graph.node(*id)?;
-            names.push(node.name.clone());
-            if let Content::Group(group) = &node.content {
-                let Group { graph: inner, repeat, first_index } = group.as_ref();
-                if *repeat > 1 && names.len() < ids.len() {
-                    names.push(first_index.to_string());
-                }
-                graph = inner;
-            }
-        }
-        Some(names.join("."))
+        self.history.document().graph.name_path(ids)
     }
 }
 

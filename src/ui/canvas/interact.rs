@@ -69,6 +69,7 @@ impl CanvasPanel {
             is_hovered: response.contains_pointer() && matches!(self.drag, Drag::None),
             drop: lit.card.filter(|(other, _)| *other == id).map(|(_, fits)| fits),
             is_lifted: matches!(self.drag, Drag::Card { id: other } if other == id),
+            tint: self.tint,
         };
         cards::paint(ui.painter(), self.view, card, look, tokens);
         if response.has_focus() {
@@ -95,7 +96,8 @@ impl CanvasPanel {
                 None => self.drag = Drag::Card { id },
             }
         }
-        if self.view.zoom < cards::NEAR && self.view.zoom >= cards::FAR {
+        self.figures_ui(cx, ui, card, widget);
+        if self.view.zoom < cards::NEAR {
             response.clone().on_hover_ui_at_pointer(|ui| brief(ui, card));
         }
         response.context_menu(|ui| menus::card_menu(ui, cx, card, out));
@@ -182,13 +184,11 @@ impl CanvasPanel {
         if ground.secondary_clicked() {
             self.menu_wire = near.map(|wire| wire.link);
         }
-        if let Some(wire) = near
-            && let (Some(from), Some(to)) = (self.scene.card(wire.link.from), self.scene.card(wire.link.to))
-        {
+        if let Some(wire) = near {
             let tokens = Tokens::of(ui);
             let colour = if wire.is_bad { tokens.error } else { tokens.wire_active };
             wire.paint(ui.painter(), self.view, Stroke::new(2.5, colour));
-            ground.clone().on_hover_text_at_pointer(format!("{} → {}: {}", from.name, to.name, from.shape));
+            ground.clone().on_hover_ui_at_pointer(|ui| self.wire_ui(cx, ui, wire));
         }
         ground.context_menu(|ui| menus::ground_menu(ui, &self.scene, self.menu_wire, out));
     }

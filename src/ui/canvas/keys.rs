@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 /// Acts on the keys pressed in this frame.
 pub(super) fn handle(ui: &Ui, cx: &PanelCx<'_>, scene: &Scene, drag: &mut Drag, out: &mut Vec<UiCommand>) {
-    if ui.text_edit_focused() || egui::Popup::is_any_open(ui.ctx()) {
+    let is_covered = ui.ctx().memory(|memory| memory.top_modal_layer().is_some());
+    if is_covered || ui.text_edit_focused() || egui::Popup::is_any_open(ui.ctx()) {
         return;
     }
     let pressed = |modifiers: Modifiers, key: Key| ui.input_mut(|i| i.consume_key(modifiers, key));

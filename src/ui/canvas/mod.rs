@@ -4,12 +4,17 @@
 //! from `plan::layout`; the canvas holds none. It asks for changes by [`UiCommand`]s and keeps only view and gesture.
 
 mod cards;
+mod figures;
 mod gestures;
 mod interact;
 mod keys;
 mod menus;
+mod metric;
+mod motion;
+mod overlay;
 mod scene;
 mod view;
+mod volume;
 mod wires;
 
 #[cfg(test)]
@@ -19,11 +24,15 @@ pub(crate) use cards::write;
 pub use gestures::LayerDrag;
 pub(crate) use menus::fix_buttons;
 
+use super::preferences;
 use super::theme::Tokens;
 use super::{Panel, PanelCx, UiCommand};
 use crate::graph::{Link, NodeId};
+use cards::Tint;
 use egui::{Id, Rect, Role, Sense, Ui, Vec2, WidgetInfo};
 use gestures::{Drag, Preview};
+use metric::{Metric, Range};
+use motion::Motion;
 use scene::Scene;
 use view::View;
 
@@ -43,11 +52,32 @@ pub fn request(ctx: &egui::Context, request: Request) {
     ctx.request_repaint();
 }
 
+/// Brings a layer to the middle of the canvas and marks it, and a wire with it, at its next frame.
+pub(crate) fn reveal(ctx: &egui::Context, node: Option<NodeId>, link: Option<Link>) {
+    ctx.data_mut(|data| data.insert_temp(Id::unique("canvas-reveal"), (node, link)));
+    ctx.request_repaint();
+}
+
+/// Seconds for which what was found is marked.
+const FLASH: f64 = 1.2;
+
+/// What was found, and until when it is marked.
+#[derive(Clone, Copy, Debug)]
+struct Flash {
+    node: Option<NodeId>,
+    link: Option<Link>,
+    until: f64,
+}
+
 /// The canvas.
 #[derive(Debug, Default)]
 pub struct CanvasPanel {
     view: View,
     scene: Scene,
+    motion: Motion,
+    metric: Metric,
+    tint: Tint,
+    flash: Option<Flash>,
     drag: Drag,
     preview: Preview,
     /// The size of canvas that the view fits, if it shows everything.
@@ -77,8 +107,9 @@ impl Panel for CanvasPanel {
         let tokens = Tokens::of(ui);
         ground.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, "Network canvas"));
         self.view.origin = rect.min;
-        self.follow(cx, rect);
+        self.follow(cx, ui, rect);
         self.obey(cx, ui, rect);
+        self.tint = Tint { metric: self.metric, range: Range::of(&self.scene, self.metric) };
         let panning = self.view.navigate(ui, &ground, matches!(self.drag, Drag::None | Drag::Pan));
         if panning {
             self.drag = Drag::Pan;
@@ -96,6 +127,9 @@ impl Panel for CanvasPanel {
         cards::background(&painter, self.view, tokens);
         wires::paint_all(&painter, self.view, &self.scene, cx.selection, lit.wire, tokens);
         cards::loose_caption(&painter, self.view, &self.scene, tokens);
+        if self.view.zoom < cards::FAR {
+            cards::boxes(&painter, self.view, &self.scene, self.tint, tokens);
+        }
         let seen = self.view.rect_to_world(painter.clip_rect()).expand(10.0);
         for at in 0..self.scene.cards.len() {
             if self.scene.cards.get(at).is_some_and(|card| card.rect.intersects(seen)) {
@@ -112,15 +146,23 @@ impl Panel for CanvasPanel {
         }
         menus::breadcrumb(ui, cx, rect, out);
         menus::zoom_buttons(ui, self.view, rect);
+        self.flash_ui(ui, tokens);
+        self.corners_ui(cx, ui, rect, out);
         keys::handle(ui, cx, &self.scene, &mut self.drag, out);
     }
 }
 
 impl CanvasPanel {
     /// Takes up a changed document: fits another network, and keeps the same one where it is.
-    fn follow(&mut self, cx: &PanelCx<'_>, rect: Rect) {
+    fn follow(&mut self, cx: &PanelCx<'_>, ui: &Ui, rect: Rect) {
+        let now = ui.input(|i| i.time);
         if let Some(scene) = self.scene.renewed(cx) {
             let moved = scene.moved_from(&self.scene);
+            // Less motion is wanted where animations take no time.
+            self.motion = match moved {
+                Some(moved) if ui.style().animation_time > 0.0 => Motion::between(&self.scene, &scene, moved, now),
+                _ => Motion::default(),
+            };
             self.scene = scene;
             match moved {
                 Some(moved) => self.view.pan -= moved * self.view.zoom,
@@ -128,6 +170,46 @@ impl CanvasPanel {
             }
         } else if self.fitted.is_some_and(|size| size != rect.size()) {
             self.fit(&[], rect);
+        }
+    }
+
+    /// Colours with their legend, and the map.
+    fn corners_ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, rect: Rect, out: &mut Vec<UiCommand>) {
+        if self.scene.cards.is_empty() || rect.height() < 120.0 || rect.width() < 320.0 {
+            return;
+        }
+        let timing = overlay::Timing::of(cx);
+        overlay::legend(ui, rect, &mut self.metric, self.tint.range, &timing, out);
+        if preferences::shows_map(ui.ctx())
+            && overlay::map(ui, &self.scene, &mut self.view, rect, self.tint, cx.selection)
+        {
+            self.fitted = None;
+        }
+    }
+
+    /// Marks what was found for a moment.
+    fn flash_ui(&mut self, ui: &Ui, tokens: &Tokens) {
+        let Some(flash) = self.flash else { return };
+        let left = flash.until - ui.input(|i| i.time);
+        if left <= 0.0 {
+            self.flash = None;
+            return;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "between 0 and 1")]
+        let strength = if ui.style().animation_time > 0.0 { (left / FLASH) as f32 } else { 1.0 };
+        let colour = tokens.accent.gamma_multiply(strength);
+        if let Some(wire) = self.scene.wires.iter().find(|wire| Some(wire.link) == flash.link) {
+            wire.paint(ui.painter(), self.view, egui::Stroke::new(5.0, colour));
+        }
+        if let Some(card) = flash.node.and_then(|id| self.scene.card(id)) {
+            let rect = self.view.rect_to_screen(card.rect).expand(4.0 + 6.0 * strength);
+            let ring = egui::CornerRadius::same(super::theme::size::RADIUS_CARD + 4);
+            ui.painter().rect_stroke(rect, ring, egui::Stroke::new(2.5, colour), egui::StrokeKind::Outside);
+        }
+        if ui.style().animation_time > 0.0 {
+            ui.ctx().request_repaint();
+        } else {
+            ui.ctx().request_repaint_after(std::time::Duration::from_secs_f64(left));
         }
     }
 
@@ -147,6 +229,21 @@ impl CanvasPanel {
                 self.view.zoom_about(rect.center(), 1.0 / self.view.zoom);
             }
             None => {}
+        }
+        let wanted =
+            ui.data_mut(|data| data.remove_temp::<(Option<NodeId>, Option<Link>)>(Id::unique("canvas-reveal")));
+        if let Some((node, link)) = wanted {
+            self.flash = Some(Flash { node, link, until: ui.input(|i| i.time) + FLASH });
+            if let Some(bounds) = node.and_then(|node| self.scene.bounds(&[node])) {
+                self.fitted = None;
+                // Large enough to read, and near enough to see what is around.
+                self.view.zoom = self.view.zoom.max(cards::NEAR * 1.25);
+                self.view.centre_on(bounds.center(), rect.size());
+            }
+        }
+        let now = ui.input(|i| i.time);
+        if self.motion.advance(&mut self.scene, now) {
+            ui.ctx().request_repaint();
         }
     }
 }

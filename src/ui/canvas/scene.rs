@@ -2,21 +2,37 @@
 //! changes. Knows neither pointer nor painter.
 
 use super::view::rect_of;
+use super::volume::{Scale, Volume};
 use super::wires::Wire;
 use crate::graph::{Content, Link, NodeId};
 use crate::layers::{Arity, Family};
 use crate::plan::{Diagnostic, Severity};
 use crate::text;
 use crate::ui::PanelCx;
-use egui::{Pos2, Rect, pos2};
+use egui::{Pos2, Rect, Vec2, pos2};
 use std::collections::HashMap;
+
+/// The figures of a card as numbers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Figures {
+    /// Its share of the textbook's bytes for training.
+    pub(super) ram_bytes: f64,
+    pub(super) params: u64,
+    pub(super) macs: u64,
+    /// Longer side of what one output value sees.
+    pub(super) field_px: u64,
+    /// Time of one step, if it was measured.
+    pub(super) millis: Option<f64>,
+}
 
 /// One card.
 #[derive(Clone, Debug)]
 pub(super) struct CardView {
     pub(super) id: NodeId,
-    /// Place in the drawing.
+    /// Where it is seen in the drawing; on its way to its place while the drawing changes.
     pub(super) rect: Rect,
+    /// Its place in the drawing.
+    pub(super) home: Rect,
     pub(super) name: String,
     pub(super) kind: String,
     /// Icon id.
@@ -28,6 +44,9 @@ pub(super) struct CardView {
     pub(super) params: String,
     /// Share of the network's RAM.
     pub(super) ram_share: f32,
+    pub(super) figures: Figures,
+    /// What it gives, as a picture.
+    pub(super) volume: Option<Volume>,
     pub(super) is_frozen: bool,
     pub(super) is_group: bool,
     /// Copies, if more than one.
@@ -57,10 +76,13 @@ impl CardView {
     }
 }
 
+/// What a scene was made of: address and revision of the document, open groups, measurement.
+type Key = (usize, u64, Vec<NodeId>, Option<u64>);
+
 /// Everything on the canvas.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scene {
-    key: Option<(usize, u64, Vec<NodeId>)>,
+    key: Option<Key>,
     pub(super) name: String,
     pub(super) cards: Vec<CardView>,
     pub(super) wires: Vec<Wire>,
@@ -74,7 +96,8 @@ pub(super) struct Scene {
 impl Scene {
     /// The scene of a document, if it is another than this.
     pub(super) fn renewed(&self, cx: &PanelCx<'_>) -> Option<Self> {
-        let key = (std::ptr::from_ref(cx.document).addr(), cx.revision, cx.path.to_vec());
+        let measured = cx.times.result.as_ref().map(|times| times.report.id);
+        let key = (std::ptr::from_ref(cx.document).addr(), cx.revision, cx.path.to_vec(), measured);
         (self.key.as_ref() != Some(&key)).then(|| Self { key: Some(key), ..Self::new(cx) })
     }
 
@@ -102,10 +125,15 @@ impl Scene {
             }
         }
         let mut scene = Self { name: cx.document.name.clone(), loose_x: cx.layout.loose_x, whole, ..Self::default() };
+        let mut scale = Scale::default();
+        let shapes = graph.nodes.iter().filter_map(|node| cx.plan.output_shape(cx.path, node.id));
+        shapes.for_each(|shape| scale.include(shape));
+        let training_bytes = cx.cost.memory.training_textbook_bytes as f64;
         for node in &graph.nodes {
             let Some(card) = cx.layout.card(node.id) else { continue };
             let plan = cx.plan.node(cx.path, node.id);
-            let shape = cx.plan.output_shape(cx.path, node.id).map(ToString::to_string);
+            let given = cx.plan.output_shape(cx.path, node.id);
+            let shape = given.map(ToString::to_string);
             let cost = plan.map(|plan| cx.cost.node(plan)).unwrap_or_default();
             let mut findings = findings.remove(&node.id).unwrap_or_default();
             findings.sort_by_key(|found| std::cmp::Reverse(found.severity));
@@ -135,6 +163,7 @@ impl Scene {
             scene.cards.push(CardView {
                 id: node.id,
                 rect: rect_of(card),
+                home: rect_of(card),
                 name: node.name.clone(),
                 kind: kind.to_owned(),
                 icon: icon.to_owned(),
@@ -147,6 +176,14 @@ impl Scene {
                 },
                 #[expect(clippy::cast_possible_truncation, reason = "a share for a bar")]
                 ram_share: cost.ram_share as f32,
+                figures: Figures {
+                    ram_bytes: cost.ram_share * training_bytes,
+                    params: cost.params(),
+                    macs: cost.macs,
+                    field_px: cost.field.pixels().into_iter().max().unwrap_or(0),
+                    millis: cx.times.result.as_ref().and_then(|times| times.millis(&cx.name_path(node.id)?)),
+                },
+                volume: given.map(|shape| scale.volume(shape)),
                 is_frozen: !node.trainable,
                 is_group: matches!(node.content, Content::Group(_)),
                 repeat,
@@ -170,8 +207,18 @@ impl Scene {
         self.cards
             .iter()
             .filter(|card| only.is_empty() || only.contains(&card.id))
-            .map(|card| card.rect)
+            .map(|card| card.home)
             .reduce(Rect::union)
+    }
+
+    /// Shows every card off its place, and the wires with it.
+    pub(super) fn displace(&mut self, offset: impl Fn(NodeId) -> Vec2) {
+        for card in &mut self.cards {
+            card.rect = card.home.translate(offset(card.id));
+        }
+        for wire in &mut self.wires {
+            wire.displace(offset(wire.link.from), offset(wire.link.to));
+        }
     }
 
     /// The card at a point of the drawing.
@@ -209,7 +256,7 @@ impl Scene {
             return None;
         }
         let is_rename = self.name == before.name || same_names == most;
-        let highest = common.iter().min_by(|a, b| a.0.rect.top().total_cmp(&b.0.rect.top()))?;
-        is_rename.then(|| highest.1.rect.min - highest.0.rect.min)
+        let highest = common.iter().min_by(|a, b| a.0.home.top().total_cmp(&b.0.home.top()))?;
+        is_rename.then(|| highest.1.home.min - highest.0.home.min)
     }
 }

@@ -65,6 +65,7 @@ impl Window {
             capacity_bytes: None,
             device: "CPU",
             log: &[],
+            times: &crate::ui::times::TimesView::default(),
         };
         let mut out = Vec::new();
         let frame = theme::Tokens::of(ui).panel_frame();
@@ -97,6 +98,7 @@ impl Window {
             UiCommand::Copy(text) => self.clipboard = text,
             UiCommand::Notify(note) => self.notes.push(note),
             UiCommand::OpenPreset(id) => *self = Self::new(presets::find(&id).unwrap()),
+            UiCommand::Reveal { path, node, .. } => (self.path, self.selection) = (path, node.into_iter().collect()),
             other => panic!("the test window does not know {other:?}"),
         }
     }

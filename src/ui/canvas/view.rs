@@ -49,6 +49,11 @@ impl View {
         self.zoom = zoom;
     }
 
+    /// Brings a point of the drawing to the middle of a canvas of `size`.
+    pub(super) fn centre_on(&mut self, point: Pos2, size: Vec2) {
+        self.pan = size / 2.0 - point.to_vec2() * self.zoom;
+    }
+
     /// Shows all of `world` in the middle of a canvas of `size`, never larger than life.
     pub(super) fn fit(&mut self, world: Rect, size: Vec2) {
         let room = (size - Vec2::splat(2.0 * MARGIN)).max(Vec2::splat(1.0));

@@ -5,7 +5,7 @@ use super::view::View;
 use crate::graph::{Link, NodeId};
 use crate::plan::Route;
 use crate::ui::theme::{Tokens, size};
-use egui::{Color32, Painter, Pos2, Rect, Shape, Stroke, epaint::CubicBezierShape, pos2};
+use egui::{Color32, Painter, Pos2, Rect, Shape, Stroke, Vec2, epaint::CubicBezierShape, pos2};
 
 /// Pieces into which a curve is cut for measuring distances.
 const PIECES: u8 = 10;
@@ -15,6 +15,8 @@ const PIECES: u8 = 10;
 pub(super) struct Wire {
     pub(super) link: Link,
     pub(super) points: Vec<Pos2>,
+    /// Its points when nothing moves.
+    home: Vec<Pos2>,
     pub(super) bounds: Rect,
     /// Something is wrong with what it carries.
     pub(super) is_bad: bool,
@@ -24,9 +26,23 @@ pub(super) struct Wire {
 impl Wire {
     pub(super) fn new(route: &Route, is_bad: bool) -> Self {
         let points: Vec<Pos2> = route.points.iter().map(|&[x, y]| pos2(x, y)).collect();
-        let line: Vec<Pos2> = points.windows(2).flat_map(|pair| flatten(pair[0], pair[1])).collect();
-        let bounds = Rect::from_points(&line);
-        Self { link: route.link, points, bounds, is_bad, line }
+        let mut wire =
+            Self { link: route.link, home: points.clone(), points, bounds: Rect::NOTHING, is_bad, line: Vec::new() };
+        wire.measure();
+        wire
+    }
+
+    fn measure(&mut self) {
+        self.line = self.points.windows(2).flat_map(|pair| flatten(pair[0], pair[1])).collect();
+        self.bounds = Rect::from_points(&self.line);
+    }
+
+    /// Shows it off its place: its ends go with their cards, what lies between in proportion.
+    pub(super) fn displace(&mut self, from: Vec2, to: Vec2) {
+        let last = self.home.len().saturating_sub(1).max(1) as f32;
+        let moved = |(i, at): (usize, &Pos2)| *at + from + (to - from) * (i as f32 / last);
+        self.points = self.home.iter().enumerate().map(moved).collect();
+        self.measure();
     }
 
     /// Where it enters its card.

@@ -1,12 +1,16 @@
 //! The inspector: everything about what is selected, and every setting of it. Nothing selected: the network as a whole.
 
+mod diagram;
 mod network;
 mod numbers;
+mod thumbs;
 mod training;
+
+pub(super) use training::SETTINGS;
 
 use super::canvas::fix_buttons;
 use super::fields::{Fields, GestureTracker, choice, flag, new_gesture, number, row};
-use super::theme::{Tokens, size};
+use super::theme::{self, Tokens, size};
 use super::{Panel, PanelCx, UiCommand, icons};
 use crate::graph::{Content, Edit, Group, Node, NodeId, apply};
 use crate::layers::{ChoiceOption, Family, LayerKind as _};
@@ -30,6 +34,9 @@ pub struct Inspector {
     name: String,
     name_of: Option<NodeId>,
     help: CommonMarkCache,
+    /// What the change in progress does to the figures.
+    effect: Option<numbers::Effect>,
+    thumbs: thumbs::Thumbs,
 }
 
 impl std::fmt::Debug for Inspector {
@@ -53,6 +60,8 @@ impl Panel for Inspector {
 
     fn ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         egui::ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+            // The bar that floats over the right edge needs room beside the texts.
+            ui.set_max_width(ui.available_width() - size::STEP);
             let nodes: Vec<&Node> =
                 cx.selection.iter().filter_map(|id| cx.graph().node(*id)).map(AsRef::as_ref).collect();
             match nodes.as_slice() {
@@ -79,7 +88,7 @@ impl Inspector {
         let (icon, family) = about.map_or(("group", Family::Block), |about| (about.id, about.family));
         ui.horizontal(|ui| {
             icons::show(ui, icon, 22.0, tokens.family(family));
-            ui.label(RichText::new(node.content.kind_name()).size(size::FONT_HEADING).color(tokens.text_strong))
+            ui.label(theme::strong(node.content.kind_name()).size(size::FONT_HEADING).color(tokens.text_strong))
                 .on_hover_text(about.map_or("A network of your own as one card", |about| about.summary));
         });
         self.name_ui(cx, ui, node, out);
@@ -89,9 +98,11 @@ impl Inspector {
         match &node.content {
             Content::Layer(layer) => {
                 let mut changed = layer.clone();
-                let mut fields = Fields::new(ui, &mut self.tracker);
+                let mut fields = Fields::new(ui, &mut self.tracker, layer);
                 changed.fields(&mut fields);
                 if let Some(gesture) = fields.change.filter(|_| changed != *layer) {
+                    let now = ui.input(|i| i.time);
+                    numbers::Effect::note(&mut self.effect, cx, node.id, gesture, now);
                     let edit = Edit::SetLayer { node: node.id, layer: Box::new(changed) };
                     out.push(UiCommand::Edit { edit, path: None, gesture: Some(gesture) });
                 }
@@ -103,12 +114,19 @@ impl Inspector {
             }
         }
         learning_ui(ui, node, out);
+        if let Some(effect) = &self.effect {
+            effect.ui(ui, cx, node.id);
+        }
         section(ui, "Figures");
-        numbers::ui(ui, cx, node);
+        numbers::ui(ui, cx, node, out);
+        self.thumbs.ui(ui, cx, node, out);
         if let Some(about) = about {
             ui.add_space(size::STEP);
             egui::CollapsingHeader::new("Help").id_salt("help").show(ui, |ui| {
                 ui.label(about.summary);
+                if let Some(layer) = node.layer() {
+                    diagram::ui(ui, layer);
+                }
                 CommonMarkViewer::new().show(ui, &mut self.help, about.help);
                 ui.add_space(size::HALF);
                 ui.label(RichText::new(format!("Source: {}", about.source)).small().color(tokens.text_weak));
@@ -202,7 +220,7 @@ fn learning_ui(ui: &mut Ui, node: &Node, out: &mut Vec<UiCommand>) {
 
 fn several_ui(cx: &PanelCx<'_>, ui: &mut Ui, nodes: &[&Node], out: &mut Vec<UiCommand>) {
     let tokens = Tokens::of(ui);
-    ui.label(RichText::new(format!("{} layers", nodes.len())).size(size::FONT_HEADING).color(tokens.text_strong));
+    ui.label(theme::strong(format!("{} layers", nodes.len())).size(size::FONT_HEADING).color(tokens.text_strong));
     let (mut params, mut macs, mut bytes, mut share) = (0_u64, 0_u64, 0_u64, 0.0);
     for cost in nodes.iter().filter_map(|node| cx.plan.node(cx.path, node.id)).map(|plan| cx.cost.node(plan)) {
         params = params.saturating_add(cost.params());
@@ -254,5 +272,5 @@ fn finding_ui(ui: &mut Ui, found: &Diagnostic, out: &mut Vec<UiCommand>) {
 fn section(ui: &mut Ui, title: &str) {
     ui.add_space(size::STEP);
     ui.separator();
-    ui.label(RichText::new(title).color(Tokens::of(ui).text_strong));
+    ui.label(theme::strong(title).color(Tokens::of(ui).text_strong));
 }

@@ -4,15 +4,19 @@ use super::{GestureTracker, finding_ui, row, section};
 use crate::graph::Edit;
 use crate::text;
 use crate::ui::fields::number;
-use crate::ui::theme::{Tokens, size};
+use crate::ui::theme::{self, Tokens, size};
 use crate::ui::{PanelCx, UiCommand};
 use egui::{RichText, Ui};
+
+/// The seed's name and meaning.
+pub(super) const SEED: (&str, &str) =
+    ("Seed", "Decides initial weights, split, order, augmentation and dropout. The same seed gives the same run.");
 
 /// Sums and settings of the document.
 pub(super) fn ui(ui: &mut Ui, cx: &PanelCx<'_>, tracker: &mut GestureTracker, out: &mut Vec<UiCommand>) {
     let tokens = Tokens::of(ui);
     let name = if cx.document.name.is_empty() { "Network" } else { &cx.document.name };
-    ui.label(RichText::new(name).size(size::FONT_HEADING).color(tokens.text_strong))
+    ui.label(theme::strong(name).size(size::FONT_HEADING).color(tokens.text_strong))
         .on_hover_text("Nothing is selected: this is the whole network");
     for found in cx.plan.diagnostics.iter().filter(|found| found.node.is_none()) {
         finding_ui(ui, found, out);
@@ -44,8 +48,8 @@ pub(super) fn ui(ui: &mut Ui, cx: &PanelCx<'_>, tracker: &mut GestureTracker, ou
 
     section(ui, "Seed");
     let mut seed = cx.document.seed;
-    let help = "Decides initial weights, split, order, augmentation and dropout. The same seed gives the same run.";
-    let response = row(ui, "Seed", help, |ui| number(ui, &mut seed, 0..=u64::from(u32::MAX), "", "Seed", help));
+    let (name, help) = SEED;
+    let response = row(ui, name, help, |ui| number(ui, &mut seed, 0..=u64::from(u32::MAX), "", name, help));
     if let Some(gesture) = tracker.note(&response) {
         out.push(UiCommand::Edit { edit: Edit::SetSeed(seed), path: None, gesture: Some(gesture) });
     }

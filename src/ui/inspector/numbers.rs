@@ -1,158 +1,78 @@
-//! The figures of one layer, each with its calculation. Every number and term comes from `plan` and `op`.
+//! The figures of the selected layer, each with its calculation, and what a change in progress does to them.
 
-use crate::graph::Node;
-use crate::op::Arithmetic;
-use crate::plan::NodePlan;
+use crate::graph::{Node, NodeId};
+use crate::layers::list_fields;
+use crate::op::Origin;
 use crate::text;
-use crate::ui::PanelCx;
 use crate::ui::theme::Tokens;
+use crate::ui::why::{Figure, Layer, lines_ui};
+use crate::ui::{PanelCx, UiCommand, fields};
 use egui::collapsing_header::CollapsingState;
 use egui::{RichText, Ui};
 
 /// The figures of a node.
-pub(super) fn ui(ui: &mut Ui, cx: &PanelCx<'_>, node: &Node) {
-    let Some(plan) = cx.plan.node(cx.path, node.id).filter(|plan| plan.output.is_some()) else {
+pub(super) fn ui(ui: &mut Ui, cx: &PanelCx<'_>, node: &Node, out: &mut Vec<UiCommand>) {
+    let Some(layer) = Layer::of(cx, node.id) else {
         let message = "No figures yet: what reaches this layer does not fit, or nothing does.";
         ui.label(RichText::new(message).color(Tokens::of(ui).text_weak));
         return;
     };
-    let cost = cx.cost.node(plan);
-    let calculations = calculations(cx, plan);
-    let of = |wanted: &[&str]| -> Vec<Line> {
-        calculations
-            .iter()
-            .filter(|(_, calc)| wanted.contains(&calc.quantity))
-            .map(|(op, calc)| Line::from_op(op, calc))
-            .collect()
+    let inputs: Vec<String> = layer.inputs().iter().map(ToString::to_string).collect();
+    if !inputs.is_empty() {
+        super::row(ui, "Input", "Height × width × channels of what it reads", |ui| {
+            ui.label(RichText::new(inputs.join(", ")).color(Tokens::of(ui).text_strong));
+        });
+    }
+    let labels = labels(node);
+    let leads = |origin: Origin| match origin {
+        Origin::Field(key) => {
+            labels.iter().find(|(other, _)| *other == key).map(|(_, label)| format!("{label}: click to change it"))
+        }
+        Origin::Input => feeder(cx, node.id).map(|from| format!("From {}: click to go there", name(cx, from))),
     };
-    let input =
-        plan.inputs.iter().map(|&value| cx.plan.program.value(value).shape.to_string()).collect::<Vec<_>>().join(", ");
-    let shape = cx.plan.output_shape(cx.path, node.id);
-    let output = shape.map_or_else(String::new, ToString::to_string);
-    if !input.is_empty() {
-        disclosed(ui, "Input", &input, "Height × width × channels of what it reads", Vec::new);
-    }
-    disclosed(ui, "Output", &output, "Height × width × channels of what it gives", || {
-        of(&["Output height", "Output width", "Output features"])
-    });
-
-    let copies = plan.spans.len() as u64;
-    disclosed(ui, "Parameters", &text::count(cost.params()), "Numbers that it learned or learns", || {
-        let mut lines = of(&["Parameters"]);
-        if copies > 1 {
-            lines.push(Line::new("copies, each with weights of its own", format!("{copies} ×"), cost.params()));
+    for figure in Figure::ALL {
+        let clicked = disclosed(ui, &layer, figure, leads);
+        match clicked {
+            Some(Origin::Field(key)) => {
+                if let Some((_, label)) = labels.iter().find(|(other, _)| *other == key) {
+                    fields::focus(ui.ctx(), label);
+                }
+            }
+            Some(Origin::Input) => out.extend(feeder(cx, node.id).map(|from| UiCommand::Select(vec![from]))),
+            None => {}
         }
-        if cost.frozen > 0 {
-            lines.push(Line::text(format!("{} of them are frozen.", text::count(cost.frozen))));
-        }
-        if cost.state > 0 {
-            let state = text::count(cost.state);
-            lines.push(Line::text(format!(
-                "Besides, {state} running statistics, which no gradient changes. Keras counts them in."
-            )));
-        }
-        lines
-    });
-    disclosed(ui, "MACs", &text::count(cost.macs), "Multiply-adds for one image; bias not counted", || of(&["MACs"]));
-
-    let element = cx.cost.settings.dtype.bytes();
-    disclosed(ui, "Activations", &text::bytes(cost.activation_bytes), "Memory of its output for one image", || {
-        let Some(shape) = shape else { return Vec::new() };
-        if cost.activation_bytes == 0 {
-            return vec![Line::text(
-                "It needs no memory of its own: it works in place, or only looks at its input differently.".into(),
-            )];
-        }
-        let terms = format!("{shape} × {element}");
-        let own = shape.elements().unwrap_or(0).saturating_mul(element);
-        if own == cost.activation_bytes {
-            vec![Line::new("numbers of the output × bytes of a number", terms, own)]
-        } else {
-            vec![Line::text(format!(
-                "The sum of the outputs of all its steps; the last one: {terms} = {}",
-                text::count(own)
-            ))]
-        }
-    });
-    let share = format!("{:.1} %", cost.ram_share * 100.0);
-    disclosed(ui, "Share of RAM", &share, "Of the textbook figure for training with this batch", || {
-        let batch = cx.cost.settings.batch;
-        let bytes = cost.activation_bytes.saturating_mul(batch) + (cost.params() + cost.state) * element;
-        vec![
-            Line::new(
-                "batch × activations + (parameters + statistics) × bytes of a number",
-                format!(
-                    "{batch} × {} + ({} + {}) × {element}",
-                    text::count(cost.activation_bytes),
-                    text::count(cost.params()),
-                    text::count(cost.state)
-                ),
-                bytes,
-            ),
-            Line::text(format!("of {} in all", text::bytes(cx.cost.memory.training_textbook_bytes))),
-        ]
-    });
-    let [height, width] = cost.field.pixels();
-    disclosed(
-        ui,
-        "Receptive field",
-        &format!("{height} × {width} px"),
-        "How much of the input one output value sees",
-        || {
-            let [jump, _] = cost.field.jump;
-            vec![
-            Line::text("Each window of size k adds (k − 1) × the distance of its inputs; each stride multiplies that distance.".into()),
-            Line::text(format!("Neighbours in this output are {jump} px of the input apart.")),
-        ]
-        },
-    );
-}
-
-/// One line of an explanation.
-struct Line {
-    rule: String,
-    terms: String,
-    result: Option<u64>,
-}
-
-impl Line {
-    fn new(rule: &str, terms: String, result: u64) -> Self {
-        Self { rule: rule.into(), terms, result: Some(result) }
-    }
-
-    fn text(text: String) -> Self {
-        Self { rule: text, terms: String::new(), result: None }
-    }
-
-    fn from_op(op: &str, calc: &Arithmetic) -> Self {
-        let rule = if op.is_empty() { calc.rule.to_owned() } else { format!("{op}: {}", calc.rule) };
-        Self { rule, terms: calc.terms.clone(), result: Some(calc.result) }
     }
 }
 
-/// The arithmetic of every op of a node (of its first copy), with the op's name if there are several.
-fn calculations(cx: &PanelCx<'_>, plan: &NodePlan) -> Vec<(String, Arithmetic)> {
-    let program = &cx.plan.program;
-    let ops = plan.spans.first().and_then(|span| program.ops.get(span.clone())).unwrap_or_default();
-    let explained: Vec<_> =
-        ops.iter().map(|op| (op, op.op.explain(&program.input_shapes(op), program.output_shape(op)))).collect();
-    let is_single = explained.iter().filter(|(_, list)| !list.is_empty()).count() == 1;
-    explained
-        .into_iter()
-        .flat_map(|(op, list)| {
-            let name = if is_single { String::new() } else { op.path.rsplit('.').next().unwrap_or("").to_owned() };
-            list.into_iter().map(move |calc| (name.clone(), calc))
-        })
-        .collect()
+/// Keys and names of the settings that the inspector shows for a node.
+fn labels(node: &Node) -> Vec<(&'static str, &'static str)> {
+    let fields = node.layer().cloned().map(|mut layer| list_fields(&mut layer)).unwrap_or_default();
+    fields.into_iter().map(|(spec, ..)| (spec.key, spec.label)).collect()
 }
 
-/// A row with a figure; "Why?" opens its calculation.
-fn disclosed(ui: &mut Ui, label: &str, value: &str, help: &str, explain: impl FnOnce() -> Vec<Line>) {
+/// What a node reads first.
+fn feeder(cx: &PanelCx<'_>, id: NodeId) -> Option<NodeId> {
+    cx.graph().links_into(id).first().map(|link| link.from)
+}
+
+fn name<'a>(cx: &PanelCx<'a>, id: NodeId) -> &'a str {
+    cx.graph().node(id).map_or("the layer before", |node| node.name.as_str())
+}
+
+/// A row with a figure; "Why?" opens its calculation. Gives the term that is clicked.
+fn disclosed(
+    ui: &mut Ui,
+    layer: &Layer<'_>,
+    figure: Figure,
+    leads: impl Fn(Origin) -> Option<String>,
+) -> Option<Origin> {
     let tokens = Tokens::of(ui);
+    let (label, help) = (figure.label(), figure.help());
     let id = ui.scope_id().with(("why", label));
     let mut state = CollapsingState::load_with_default_open(ui.ctx(), id, false);
     super::row(ui, label, help, |ui| {
-        ui.add(egui::Label::new(RichText::new(value).color(tokens.text_strong)).selectable(true)).on_hover_text(help);
+        let value = RichText::new(layer.value(figure)).color(tokens.text_strong);
+        ui.add(egui::Label::new(value).selectable(true)).on_hover_text(help);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let link = egui::Label::new(RichText::new("Why?").small().color(tokens.accent)).sense(egui::Sense::click());
             let response =
@@ -165,19 +85,112 @@ fn disclosed(ui: &mut Ui, label: &str, value: &str, help: &str, explain: impl Fn
             }
         });
     });
-    state.show_body_unindented(ui, |ui| {
+    let body = state.show_body_unindented(ui, |ui| {
         tokens.well().inner_margin(8).show(ui, |ui| {
             ui.set_min_width(ui.available_width());
-            let lines = explain();
+            let lines = layer.why(figure);
             if lines.is_empty() {
                 ui.label(RichText::new(help).small().color(tokens.text_weak));
             }
-            for line in lines {
-                ui.label(RichText::new(line.rule).small().color(tokens.text_weak));
-                if let Some(result) = line.result {
-                    ui.label(format!("{} = {}", line.terms, text::count(result)));
-                }
-            }
-        });
+            lines_ui(ui, lines, leads)
+        })
     });
+    body.and_then(|body| body.inner.inner)
+}
+
+/// Seconds for which the effect of a change stays after it.
+const STAY: f64 = 6.0;
+
+/// What a change in progress does: the figures as they were before it.
+#[derive(Clone, Debug)]
+pub(super) struct Effect {
+    node: NodeId,
+    gesture: u64,
+    before: Before,
+    changed_at: f64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Before {
+    output: String,
+    params: u64,
+    macs: u64,
+    ram: u64,
+}
+
+impl Before {
+    fn now(cx: &PanelCx<'_>, node: NodeId) -> Option<Self> {
+        let layer = Layer::of(cx, node)?;
+        Some(Self {
+            output: layer.value(Figure::Output),
+            params: layer.cost().params(),
+            macs: layer.cost().macs,
+            ram: cx.cost.memory.training_planned_bytes,
+        })
+    }
+}
+
+impl Effect {
+    /// Notes a change that is asked for but not made yet; `effect` goes on if it is of the same gesture.
+    pub(super) fn note(effect: &mut Option<Self>, cx: &PanelCx<'_>, node: NodeId, gesture: u64, now: f64) {
+        match effect {
+            Some(effect) if effect.gesture == gesture && effect.node == node => effect.changed_at = now,
+            effect => {
+                *effect = Before::now(cx, node).map(|before| Self { node, gesture, before, changed_at: now });
+            }
+        }
+    }
+
+    /// Shows old and new side by side, for as long as they are news.
+    pub(super) fn ui(&self, ui: &mut Ui, cx: &PanelCx<'_>, node: NodeId) {
+        let age = ui.input(|i| i.time) - self.changed_at;
+        let Some(now) = Before::now(cx, node).filter(|now| node == self.node && age < STAY && *now != self.before)
+        else {
+            return;
+        };
+        ui.ctx().request_repaint_after(std::time::Duration::from_secs_f64((STAY - age).max(0.1)));
+        let tokens = Tokens::of(ui);
+        tokens.well().inner_margin(8).show(ui, |ui| {
+            ui.set_min_width(ui.available_width());
+            ui.spacing_mut().item_spacing.y = 2.0;
+            let mut line = |label: &str, old: String, new: String, change: String| {
+                if old == new {
+                    return;
+                }
+                ui.horizontal_wrapped(|ui| {
+                    ui.spacing_mut().item_spacing.x = 4.0;
+                    ui.label(RichText::new(label).small().color(tokens.text_weak));
+                    ui.label(RichText::new(format!("{old} →")).color(tokens.text_weak));
+                    ui.label(RichText::new(new).color(tokens.text_strong));
+                    ui.label(RichText::new(change).small().color(tokens.accent));
+                });
+            };
+            let before = &self.before;
+            line("Output", before.output.clone(), now.output, String::new());
+            let count = |old: u64, new: u64| (text::count(old), text::count(new), signed(old, new, text::count));
+            let (old, new, change) = count(before.params, now.params);
+            line("Parameters", old, new, change);
+            let (old, new, change) = count(before.macs, now.macs);
+            line("MACs", old, new, change);
+            let change = signed(before.ram, now.ram, text::bytes);
+            line("RAM of the network", text::bytes(before.ram), text::bytes(now.ram), change);
+        });
+    }
+}
+
+/// The difference with its sign: "+2,800", "−6.00 MB".
+fn signed(old: u64, new: u64, text: fn(u64) -> String) -> String {
+    let sign = if new < old { "−" } else { "+" };
+    format!("{sign}{}", text(new.abs_diff(old)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_says_which_way_it_goes() {
+        assert_eq!(signed(2_800, 5_600, text::count), "+2,800");
+        assert_eq!(signed(9_000_000, 3_000_000, text::bytes), "−6.00 MB");
+    }
 }

@@ -23,6 +23,20 @@ const SCHEDULES: [ChoiceOption; 5] = [
     ChoiceOption { id: "one_cycle", label: "One cycle", help: "Up, then far down (Smith 2018)." },
 ];
 
+/// Settings that are always shown, with what they mean: for those who look for one by name.
+pub(in crate::ui) const SETTINGS: &[(&str, &str)] =
+    &[EPOCHS, BATCH, RATE, OPTIMIZER, SCHEDULE, DECAY, CLIP, ACCUMULATE, EARLY_STOP, super::network::SEED];
+const EPOCHS: (&str, &str) = ("Epochs", "Passes over all training images.");
+const BATCH: (&str, &str) = ("Batch", "Images per step. Memory grows with it.");
+const RATE: (&str, &str) = ("Learning rate", "How far a step goes.");
+const OPTIMIZER: (&str, &str) = ("Optimizer", "How gradients become steps.");
+const DECAY: (&str, &str) = ("Weight decay", "Pulls weights towards zero; never biases and norms.");
+const CLIP: (&str, &str) = ("Clip gradients", "Scales gradients down whose global norm is larger than a limit.");
+const ACCUMULATE: (&str, &str) =
+    ("Accumulate", "Micro-steps whose gradients are averaged into one step: a larger batch in the same memory.");
+const EARLY_STOP: (&str, &str) = ("Early stop", "Ends the run when the validation loss no longer falls.");
+const SCHEDULE: (&str, &str) = ("Schedule", "The learning rate over the run.");
+
 /// One widget after another, noting changes.
 struct Rows<'a> {
     ui: &'a mut Ui,
@@ -64,17 +78,16 @@ impl Rows<'_> {
 pub(super) fn ui(ui: &mut Ui, cx: &PanelCx<'_>, tracker: &mut GestureTracker, out: &mut Vec<UiCommand>) {
     let mut spec: TrainSpec = cx.document.training.clone();
     let mut rows = Rows { ui, tracker, change: None };
-    rows.number(&mut spec.epochs, 1..=100_000, "Epochs", "Passes over all training images.");
-    rows.number(&mut spec.batch, 1..=65_536, "Batch", "Images per step. Memory grows with it.");
-    rows.number(&mut spec.learning_rate, 1e-8..=100.0, "Learning rate", "How far a step goes.");
-    let help = "How gradients become steps.";
-    if let Some(chosen) = rows.choice(&OPTIMIZERS, spec.optimizer.id(), "Optimizer", help).and_then(Optimizer::from_id)
-    {
+    rows.number(&mut spec.epochs, 1..=100_000, EPOCHS.0, EPOCHS.1);
+    rows.number(&mut spec.batch, 1..=65_536, BATCH.0, BATCH.1);
+    rows.number(&mut spec.learning_rate, 1e-8..=100.0, RATE.0, RATE.1);
+    let (name, help) = OPTIMIZER;
+    if let Some(chosen) = rows.choice(&OPTIMIZERS, spec.optimizer.id(), name, help).and_then(Optimizer::from_id) {
         spec.optimizer = chosen;
     }
     optimizer_ui(&mut rows, &mut spec.optimizer);
-    let help = "The learning rate over the run.";
-    if let Some(chosen) = rows.choice(&SCHEDULES, spec.schedule.id(), "Schedule", help).and_then(Schedule::from_id) {
+    let (name, help) = SCHEDULE;
+    if let Some(chosen) = rows.choice(&SCHEDULES, spec.schedule.id(), name, help).and_then(Schedule::from_id) {
         spec.schedule = chosen;
     }
     match &mut spec.schedule {
@@ -88,23 +101,17 @@ pub(super) fn ui(ui: &mut Ui, cx: &PanelCx<'_>, tracker: &mut GestureTracker, ou
         Schedule::WarmUp { epochs } => rows.number(epochs, 0.0..=1_000.0, "Rise", "Epochs of the rise."),
         Schedule::Constant | Schedule::OneCycle => {}
     }
-    rows.number(
-        &mut spec.weight_decay,
-        0.0..=10.0,
-        "Weight decay",
-        "Pulls weights towards zero; never biases and norms.",
-    );
+    rows.number(&mut spec.weight_decay, 0.0..=10.0, DECAY.0, DECAY.1);
     let mut clips = spec.clip_norm.is_some();
-    if rows.flag(&mut clips, "Clip gradients", "Scales gradients down whose global norm is larger than a limit.") {
+    if rows.flag(&mut clips, CLIP.0, CLIP.1) {
         spec.clip_norm = clips.then_some(1.0);
     }
     if let Some(norm) = &mut spec.clip_norm {
         rows.number(norm, 1e-6..=1e6, "Largest norm", "The limit of the global norm.");
     }
-    let help = "Micro-steps whose gradients are averaged into one step: a larger batch in the same memory.";
-    rows.number(&mut spec.accumulate, 1..=1_024, "Accumulate", help);
+    rows.number(&mut spec.accumulate, 1..=1_024, ACCUMULATE.0, ACCUMULATE.1);
     let mut stops = spec.early_stop.is_some();
-    if rows.flag(&mut stops, "Early stop", "Ends the run when the validation loss no longer falls.") {
+    if rows.flag(&mut stops, EARLY_STOP.0, EARLY_STOP.1) {
         spec.early_stop = stops.then_some(EarlyStop { patience: 5, min_delta: 0.0 });
     }
     if let Some(stop) = &mut spec.early_stop {

@@ -1,0 +1,86 @@
+//! The numbers on a card and on a wire: each is a node of its own for screen readers, and says under the pointer how it comes
+//! about.
+
+use super::CanvasPanel;
+use super::cards;
+use super::metric::Metric;
+use super::scene::CardView;
+use super::wires::Wire;
+use crate::text;
+use crate::ui::PanelCx;
+use crate::ui::theme::{self, Tokens};
+use crate::ui::why::{self, Figure};
+use egui::{Id, Response, RichText, Role, Sense, Ui, WidgetInfo};
+
+impl CanvasPanel {
+    /// The numbers of a card, where they can be read.
+    pub(super) fn figures_ui(&self, cx: &PanelCx<'_>, ui: &Ui, card: &CardView, widget: Id) {
+        if self.view.zoom < cards::NEAR {
+            return;
+        }
+        let last = match self.metric {
+            Metric::Kind | Metric::Ram | Metric::Time => Figure::Share,
+            Metric::Params => Figure::Params,
+            Metric::Macs => Figure::Macs,
+            Metric::Field => Figure::Field,
+        };
+        let figures = [Figure::Output, Figure::Params, last];
+        for (at, (place, figure)) in cards::figure_rects(self.view, card).into_iter().zip(figures).enumerate() {
+            let is_shown = match figure {
+                Figure::Output => card.volume.is_some(),
+                Figure::Params => card.figures.params > 0,
+                _ => card.figures.ram_bytes > 0.0,
+            };
+            if !is_shown {
+                continue;
+            }
+            let response = ui.interact(place, widget.with(("figure", at)), Sense::hover());
+            let Some(layer) = why::Layer::of(cx, card.id) else { continue };
+            response.widget_info(|| {
+                let label = format!("{} of {}: {}", figure.label(), card.name, layer.value(figure));
+                WidgetInfo::labeled(Role::Label, true, label)
+            });
+            explained(response, layer, figure);
+        }
+    }
+
+    /// What a wire carries.
+    pub(super) fn wire_ui(&self, cx: &PanelCx<'_>, ui: &mut Ui, wire: &Wire) {
+        let (Some(from), Some(to)) = (self.scene.card(wire.link.from), self.scene.card(wire.link.to)) else { return };
+        let tokens = Tokens::of(ui);
+        ui.label(theme::strong(format!("{} → {}", from.name, to.name)).color(tokens.text_strong));
+        let Some(shape) = cx.plan.output_shape(cx.path, wire.link.from) else {
+            ui.label(RichText::new("Nothing yet: what comes before does not fit").color(tokens.text_weak));
+            return;
+        };
+        let settings = cx.cost.settings;
+        let numbers = shape.elements().unwrap_or(u64::MAX);
+        let bytes = numbers.saturating_mul(settings.dtype.bytes());
+        ui.label(format!("{shape} = {} numbers", text::count(numbers)));
+        egui::Grid::new("wire").num_columns(2).spacing([12.0, 2.0]).show(ui, |ui| {
+            let batch = bytes.saturating_mul(settings.batch);
+            let rows = [("One image".to_owned(), bytes), (format!("Batch of {}", text::count(settings.batch)), batch)];
+            for (label, bytes) in rows {
+                ui.label(RichText::new(label).color(tokens.text_weak));
+                ui.label(text::bytes(bytes));
+                ui.end_row();
+            }
+        });
+        for found in to.findings.iter().filter(|found| found.link == Some(wire.link)) {
+            ui.label(RichText::new(&found.message).color(tokens.error));
+        }
+    }
+}
+
+fn explained(response: Response, layer: why::Layer<'_>, figure: Figure) {
+    response.on_hover_ui(|ui| {
+        let tokens = Tokens::of(ui);
+        let title = format!("{}: {}", figure.label(), layer.value(figure));
+        ui.label(theme::strong(title).color(tokens.text_strong));
+        let lines = layer.why(figure);
+        if lines.is_empty() {
+            ui.label(RichText::new(figure.help()).small().color(tokens.text_weak));
+        }
+        why::lines_ui(ui, lines, |_| None);
+    });
+}

@@ -1,0 +1,246 @@
+//! The figures of a layer and how each comes about, for the inspector and for the hover texts of the canvas. Every number and
+//! every term comes from `plan` and `op`.
+
+use super::PanelCx;
+use super::theme::Tokens;
+use crate::graph::NodeId;
+use crate::op::{Arithmetic, Origin, Shape, Term};
+use crate::plan::{NodeCost, NodePlan};
+use crate::text;
+use egui::{RichText, Ui};
+
+/// A figure of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Figure {
+    /// Its output's size.
+    Output,
+    /// Trained and frozen parameters.
+    Params,
+    /// Multiply-adds.
+    Macs,
+    /// Bytes of its output for one image.
+    Activations,
+    /// Its part of the textbook's training bytes.
+    Share,
+    /// What one output value sees.
+    Field,
+}
+
+impl Figure {
+    /// All, in the inspector's order.
+    pub(super) const ALL: [Self; 6] =
+        [Self::Output, Self::Params, Self::Macs, Self::Activations, Self::Share, Self::Field];
+
+    /// Its name.
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::Output => "Output",
+            Self::Params => "Parameters",
+            Self::Macs => "MACs",
+            Self::Activations => "Activations",
+            Self::Share => "Share of RAM",
+            Self::Field => "Receptive field",
+        }
+    }
+
+    /// What it is.
+    pub(super) fn help(self) -> &'static str {
+        match self {
+            Self::Output => "Height × width × channels of what it gives",
+            Self::Params => "Numbers that it learned or learns",
+            Self::Macs => "Multiply-adds for one image; bias not counted",
+            Self::Activations => "Memory of its output for one image",
+            Self::Share => "Of the textbook figure for training with this batch",
+            Self::Field => "How much of the input one output value sees",
+        }
+    }
+}
+
+/// One line of an explanation: a rule, and its numbers if it has some.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    rule: String,
+    terms: Vec<Term>,
+    result: Option<u64>,
+}
+
+impl Line {
+    fn sum(rule: &str, terms: &str, result: u64) -> Self {
+        let terms = vec![Term { text: terms.to_owned(), origin: None }];
+        Self { rule: rule.into(), terms, result: Some(result) }
+    }
+
+    fn words(text: impl Into<String>) -> Self {
+        Self { rule: text.into(), terms: Vec::new(), result: None }
+    }
+}
+
+/// A layer that has figures.
+#[derive(Clone, Copy)]
+pub(super) struct Layer<'a> {
+    cx: &'a PanelCx<'a>,
+    plan: &'a NodePlan,
+    cost: NodeCost,
+    output: &'a Shape,
+}
+
+impl<'a> Layer<'a> {
+    /// A node of the open graph; `None` while it is not valid.
+    pub(super) fn of(cx: &'a PanelCx<'a>, id: NodeId) -> Option<Self> {
+        let plan = cx.plan.node(cx.path, id)?;
+        let output = &cx.plan.program.value(plan.output?).shape;
+        Some(Self { cx, plan, cost: cx.cost.node(plan), output })
+    }
+
+    /// Its figures.
+    pub(super) fn cost(&self) -> NodeCost {
+        self.cost
+    }
+
+    /// Shapes of what it reads.
+    pub(super) fn inputs(&self) -> Vec<&'a Shape> {
+        self.plan.inputs.iter().map(|&value| &self.cx.plan.program.value(value).shape).collect()
+    }
+
+    /// A figure in words.
+    pub(super) fn value(&self, figure: Figure) -> String {
+        match figure {
+            Figure::Output => self.output.to_string(),
+            Figure::Params => text::count(self.cost.params()),
+            Figure::Macs => text::count(self.cost.macs),
+            Figure::Activations => text::bytes(self.cost.activation_bytes),
+            Figure::Share => format!("{:.1} %", self.cost.ram_share * 100.0),
+            Figure::Field => {
+                let [height, width] = self.cost.field.pixels();
+                format!("{height} × {width} px")
+            }
+        }
+    }
+
+    /// How a figure comes about.
+    pub(super) fn why(&self, figure: Figure) -> Vec<Line> {
+        match figure {
+            Figure::Output => self.calculations(&["Output height", "Output width", "Output features"]),
+            Figure::Macs => self.calculations(&["MACs"]),
+            Figure::Params => self.why_params(),
+            Figure::Activations => self.why_activations(),
+            Figure::Share => self.why_share(),
+            Figure::Field => {
+                let [jump, _] = self.cost.field.jump;
+                vec![
+                    Line::words(
+                        "Each window of size k adds (k − 1) × the distance of its inputs; each stride multiplies that distance.",
+                    ),
+                    Line::words(format!("Neighbours in this output are {jump} px of the input apart.")),
+                ]
+            }
+        }
+    }
+
+    fn why_params(&self) -> Vec<Line> {
+        let mut lines = self.calculations(&["Parameters"]);
+        let copies = self.plan.spans.len();
+        if copies > 1 {
+            let rule = "copies, each with weights of its own";
+            lines.push(Line::sum(rule, &format!("{copies} ×"), self.cost.params()));
+        }
+        if self.cost.frozen > 0 {
+            lines.push(Line::words(format!("{} of them are frozen.", text::count(self.cost.frozen))));
+        }
+        if self.cost.state > 0 {
+            let state = text::count(self.cost.state);
+            lines.push(Line::words(format!(
+                "Besides, {state} running statistics, which no gradient changes. Keras counts them in."
+            )));
+        }
+        lines
+    }
+
+    fn why_activations(&self) -> Vec<Line> {
+        let bytes = self.cost.activation_bytes;
+        if bytes == 0 {
+            return vec![Line::words(
+                "It needs no memory of its own: it works in place, or only looks at its input differently.",
+            )];
+        }
+        let element = self.cx.cost.settings.dtype.bytes();
+        let terms = format!("{} × {element}", self.output);
+        let own = self.output.elements().unwrap_or(0).saturating_mul(element);
+        if own == bytes {
+            vec![Line::sum("numbers of the output × bytes of a number", &terms, own)]
+        } else {
+            let own = text::count(own);
+            vec![Line::words(format!("The sum of the outputs of all its steps; the last one: {terms} = {own}"))]
+        }
+    }
+
+    fn why_share(&self) -> Vec<Line> {
+        let settings = self.cx.cost.settings;
+        let (batch, element) = (settings.batch, settings.dtype.bytes());
+        let (activations, params) = (self.cost.activation_bytes, self.cost.params());
+        let numbers = params.saturating_add(self.cost.state);
+        let bytes = activations.saturating_mul(batch).saturating_add(numbers.saturating_mul(element));
+        let [activations, params, state] = [activations, params, self.cost.state].map(text::count);
+        vec![
+            Line::sum(
+                "batch × activations + (parameters + statistics) × bytes of a number",
+                &format!("{batch} × {activations} + ({params} + {state}) × {element}"),
+                bytes,
+            ),
+            Line::words(format!("of {} in all", text::bytes(self.cx.cost.memory.training_textbook_bytes))),
+        ]
+    }
+
+    /// The calculations of these quantities by every op (of the first copy), with the op's name if there are several.
+    fn calculations(&self, wanted: &[&str]) -> Vec<Line> {
+        let program = &self.cx.plan.program;
+        let ops = self.plan.spans.first().and_then(|span| program.ops.get(span.clone())).unwrap_or_default();
+        let explained: Vec<(&str, Vec<Arithmetic>)> = ops
+            .iter()
+            .map(|op| (op.path.as_str(), op.op.explain(&program.input_shapes(op), program.output_shape(op))))
+            .collect();
+        let is_single = explained.iter().filter(|(_, list)| !list.is_empty()).count() == 1;
+        let line = |path: &str, calc: Arithmetic| {
+            let op = path.rsplit('.').next().unwrap_or("");
+            let rule = if is_single { calc.rule.to_owned() } else { format!("{op}: {}", calc.rule) };
+            Line { rule, terms: calc.terms, result: Some(calc.result) }
+        };
+        explained
+            .into_iter()
+            .flat_map(|(path, list)| list.into_iter().map(move |calc| (path, calc)))
+            .filter(|(_, calc)| wanted.contains(&calc.quantity))
+            .map(|(path, calc)| line(path, calc))
+            .collect()
+    }
+}
+
+/// Shows an explanation. Terms that `leads` are links; the one that is clicked comes back.
+pub(super) fn lines_ui(ui: &mut Ui, lines: Vec<Line>, leads: impl Fn(Origin) -> Option<String>) -> Option<Origin> {
+    let tokens = Tokens::of(ui);
+    let mut clicked = None;
+    for line in lines {
+        ui.label(RichText::new(line.rule).small().color(tokens.text_weak));
+        let Some(result) = line.result else { continue };
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing.x = 0.0;
+            ui.spacing_mut().interact_size.y = 18.0;
+            for term in line.terms {
+                let lead = term.origin.and_then(|origin| leads(origin).map(|lead| (origin, lead)));
+                let Some((origin, lead)) = lead else {
+                    ui.label(RichText::new(term.text).color(tokens.text));
+                    continue;
+                };
+                let text = RichText::new(&term.text).color(tokens.accent).underline();
+                let link = ui.add(egui::Label::new(text).selectable(false).sense(egui::Sense::click()));
+                link.widget_info(|| {
+                    egui::WidgetInfo::labeled(egui::Role::Link, true, format!("{}: {lead}", term.text))
+                });
+                if link.on_hover_text(lead).on_hover_cursor(egui::CursorIcon::PointingHand).clicked() {
+                    clicked = Some(origin);
+                }
+            }
+            ui.label(RichText::new(format!(" = {}", text::count(result))).color(tokens.text_strong));
+        });
+    }
+    clicked
+}

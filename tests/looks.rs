@@ -1,0 +1,262 @@
+//! Finding, explaining and arranging in the real window, driven by labels and keys; no display is needed.
+#![cfg(feature = "gui")]
+
+use egui::{Key, Modifiers, Role, vec2};
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use striate::ui::{App, Options};
+
+struct Opened {
+    window: Harness<'static, App>,
+    /// Holds the runs; removed at the end.
+    _folder: tempfile::TempDir,
+}
+
+fn open(preset: &str) -> Opened {
+    let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+    let options = Options {
+        worker_exe: Some(env!("CARGO_BIN_EXE_striate").into()),
+        storage: Some(folder.path().to_path_buf()),
+        document: Some(preset.into()),
+        ..Options::default()
+    };
+    let mut window = Harness::builder()
+        .with_size(vec2(1_440.0, 1_000.0))
+        .with_step_dt(1.0 / 60.0)
+        .build_eframe(|cc| App::new(cc, options));
+    steps(&mut window, 8);
+    Opened { window, _folder: folder }
+}
+
+fn steps(window: &mut Harness<'_, App>, count: usize) {
+    (0..count).for_each(|_| window.step());
+}
+
+fn ctrl(window: &mut Harness<'_, App>, key: Key) {
+    window.key_press_modifiers(Modifiers::COMMAND, key);
+    steps(window, 4);
+}
+
+/// Opens the command palette, types, and does the first entry.
+fn ask(window: &mut Harness<'_, App>, words: &str) {
+    ctrl(window, Key::K);
+    window.get_by_label("Command palette").type_text(words);
+    steps(window, 3);
+    window.key_press(Key::Enter);
+    steps(window, 6);
+    assert!(window.query_by_label("Command palette").is_none(), "the palette stays open after {words:?}");
+}
+
+/// Selects a card and comes near enough to read it.
+fn near(window: &mut Harness<'_, App>, card: &str) {
+    window.get_by_label_contains(card).click();
+    steps(window, 4);
+    window.key_press(Key::F);
+    steps(window, 6);
+}
+
+fn has_focus(window: &Harness<'_, App>, role: Role, label: &str) -> bool {
+    window.get_by_role_and_label(role, label).accesskit_node().is_focused()
+}
+
+#[test]
+fn the_command_palette_runs_adds_opens_shows_focuses_and_finds() {
+    let mut opened = open("lenet5");
+    let window = &mut opened.window;
+    let before = window.state().document().graph.nodes.len();
+
+    near(window, "c1, Conv2D");
+    ask(window, "batch norm");
+    assert_eq!(window.state().document().graph.nodes.len(), before + 1);
+    ask(window, "undo");
+    assert_eq!(window.state().document().graph.nodes.len(), before);
+
+    // A command of the canvas.
+    ask(window, "select all");
+    assert_eq!(window.state().workspace().front().selection.len(), before);
+
+    // A layer of the network by name; then a field of it.
+    ask(window, "c3 go to layer");
+    let c3 = window.state().document().graph.by_name("c3").unwrap().id;
+    assert_eq!(window.state().workspace().front().selection, [c3]);
+    ask(window, "stride of");
+    assert!(has_focus(window, Role::SpinButton, "Stride height"));
+
+    // A setting of the training.
+    ask(window, "weight decay");
+    steps(window, 4);
+    assert!(has_focus(window, Role::SpinButton, "Weight decay"));
+
+    ask(window, "problems panel");
+    window.get_by_label("No problems");
+
+    ask(window, "exercise");
+    assert_eq!(window.state().workspace().documents.len(), 2);
+}
+
+#[test]
+fn the_command_palette_closes_by_escape_and_the_arrows_choose() {
+    let mut opened = open("lenet5");
+    let window = &mut opened.window;
+    window.key_press_modifiers(Modifiers::COMMAND | Modifiers::SHIFT, Key::P);
+    steps(window, 4);
+    window.get_by_label("Command palette").type_text("actual");
+    steps(window, 3);
+    let chosen = |window: &Harness<'_, App>| {
+        let rows = window.get_all_by_role(Role::ListBoxOption);
+        rows.filter(|row| row.accesskit_node().toggled() == Some(egui::accesskit::Toggled::True)).count()
+    };
+    assert_eq!(chosen(window), 1);
+    window.key_press(Key::ArrowDown);
+    steps(window, 3);
+    assert_eq!(chosen(window), 1);
+    window.key_press(Key::Escape);
+    steps(window, 4);
+    assert!(window.query_by_label("Command palette").is_none());
+}
+
+#[test]
+fn find_goes_through_groups_and_round_again() {
+    let mut opened = open("resnet-mini");
+    let window = &mut opened.window;
+    ctrl(window, Key::F);
+    window.get_by_label("Find a layer").type_text("residual");
+    steps(window, 6);
+    let shown = |window: &Harness<'_, App>| {
+        let front = window.state().workspace().front();
+        (front.path.clone(), front.selection.clone())
+    };
+    let first = shown(window);
+    assert_eq!(first.1.len(), 1, "the first match is selected as one types");
+    let mut seen = vec![first.clone()];
+    loop {
+        window.key_press(Key::F3);
+        steps(window, 4);
+        if shown(window) == first {
+            break;
+        }
+        assert!(!seen.contains(&shown(window)), "{seen:?}");
+        seen.push(shown(window));
+    }
+    assert!(seen.len() > 1 && seen.iter().any(|(path, _)| !path.is_empty()), "{seen:?}");
+}
+
+/// LeNet-5's first convolution: (5 · 5 · 1 + 1) · 6 = 156.
+#[test]
+fn a_term_of_a_calculation_leads_to_the_setting_behind_it() {
+    let mut opened = open("lenet5");
+    let window = &mut opened.window;
+    near(window, "c1, Conv2D");
+    // The number on the card is a node of its own.
+    window.get_by_label("Parameters of c1: 156");
+    window.get_by_label("Output of c1: 28 × 28 × 6");
+    window.get_by_label("Why? Parameters").click();
+    steps(window, 20);
+    window.get_by_role_and_label(Role::Link, "6: Filters: click to change it").click();
+    steps(window, 6);
+    assert!(has_focus(window, Role::SpinButton, "Filters"));
+    // What is read comes from the layer before.
+    window.get_by_role_and_label(Role::Link, "1: From input: click to go there").click();
+    steps(window, 6);
+    let input = window.state().document().graph.by_name("input").unwrap().id;
+    assert_eq!(window.state().workspace().front().selection, [input]);
+}
+
+/// (5 · 5 · 1 + 1) · 12 = 312 instead of 156.
+#[test]
+fn a_change_shows_old_and_new_side_by_side_and_can_be_reset() {
+    let mut opened = open("lenet5");
+    let window = &mut opened.window;
+    near(window, "c1, Conv2D");
+    window.get_by_role_and_label(Role::SpinButton, "Filters").focus();
+    steps(window, 4);
+    window.key_press_modifiers(Modifiers::COMMAND, Key::A);
+    window.get_by_role_and_label(Role::SpinButton, "Filters").type_text("12");
+    window.key_press(Key::Enter);
+    steps(window, 4);
+    window.get_by_label("Parameters of c1: 312");
+    window.get_by_label("156 →");
+    window.get_by_label("+156");
+    // Conv2D's default is 32 filters: (5 · 5 · 1 + 1) · 32 = 832.
+    window.get_by_label("Reset Filters to 32").click();
+    steps(window, 4);
+    window.get_by_label("Parameters of c1: 832");
+    assert!(window.query_by_label("Reset Filters to 32").is_none());
+    ctrl(window, Key::Z);
+    window.get_by_label("Parameters of c1: 312");
+}
+
+#[test]
+fn problems_are_listed_jumped_to_and_mended_in_one_step() {
+    let mut opened = open("lenet5");
+    let window = &mut opened.window;
+    window.get_by_label_contains("flatten, Flatten").click();
+    steps(window, 4);
+    window.key_press(Key::Delete);
+    steps(window, 20);
+    window.key_press(Key::Escape);
+    steps(window, 3);
+    window.key_press(Key::F8);
+    steps(window, 6);
+    let f6 = window.state().document().graph.by_name("f6").unwrap().id;
+    assert_eq!(window.state().workspace().front().selection, [f6]);
+    window.get_by_label_contains("Problem 1 of ");
+    window.get_by_role_and_label(Role::Tab, "Problems").click();
+    steps(window, 4);
+    window.get_by_role_and_label(Role::Link, "Error: f6");
+    window.get_all_by_role_and_label(Role::Button, "Insert Flatten").next().unwrap().click();
+    steps(window, 6);
+    window.get_by_label("No problems");
+    // One step back, and the problem is there again.
+    ctrl(window, Key::Z);
+    window.get_by_role_and_label(Role::Link, "Error: f6");
+}
+
+#[test]
+fn cards_are_coloured_by_a_figure_with_a_legend() {
+    let mut opened = open("lenet5");
+    let window = &mut opened.window;
+    window.get_by_role_and_label(Role::ComboBox, "Colour of the cards: Kind").click();
+    steps(window, 6);
+    window.get_by_role_and_label(Role::Button, "Parameters").click();
+    steps(window, 6);
+    // The least is c1's 156; the most c5's 48,120 = (5 · 5 · 16 + 1) · 120.
+    window.get_by_label("Parameters from 156 params to 48.12 k params");
+}
+
+#[test]
+fn the_map_shows_while_not_everything_is_in_sight_and_moves_the_view() {
+    let mut opened = open("lenet5");
+    let window = &mut opened.window;
+    assert!(window.query_by_label("Map of the network").is_none());
+    near(window, "input, Input");
+    let map = window.get_by_label("Map of the network").rect();
+    let before = window.get_by_label_contains("input, Input").rect();
+    let below = map.center_bottom() - vec2(0.0, 6.0);
+    window.hover_at(below);
+    window.drag_at(below);
+    window.step();
+    window.drop_at(below);
+    steps(window, 4);
+    let hidden = window.query_by_label_contains("input, Input").is_none_or(|card| card.rect().top() < before.top());
+    assert!(hidden, "the view did not move down");
+    ask(window, "map of the network");
+    assert!(window.query_by_label("Map of the network").is_none());
+}
+
+#[test]
+fn preferences_change_the_window_and_escape_closes_them() {
+    let mut opened = open("lenet5");
+    let window = &mut opened.window;
+    ctrl(window, Key::Comma);
+    window.get_by_label("Motion: reduced").click();
+    steps(window, 4);
+    assert!(window.ctx.global_style().animation_time.abs() < f32::EPSILON);
+    window.get_by_label("Map of large networks").click();
+    steps(window, 4);
+    window.key_press(Key::Escape);
+    steps(window, 4);
+    assert!(window.query_by_label("Map of large networks").is_none());
+    near(window, "input, Input");
+    assert!(window.query_by_label("Map of the network").is_none());
+}
