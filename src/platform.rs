@@ -243,6 +243,29 @@ pub fn data_dir() -> Option<PathBuf> {
     directories::ProjectDirs::from("", "", "striate").map(|dirs| dirs.data_dir().to_path_buf())
 }
 
+/// Shows a folder in the system's file manager, without waiting for it.
+///
+/// # Errors
+/// There is no such folder, or no file manager.
+pub fn open_folder(path: &std::path::Path) -> std::io::Result<()> {
+    if !path.is_dir() {
+        return Err(std::io::Error::from(std::io::ErrorKind::NotFound));
+    }
+    let program = if cfg!(target_os = "macos") {
+        "open"
+    } else if cfg!(windows) {
+        "explorer"
+    } else {
+        "xdg-open"
+    };
+    let quiet = std::process::Stdio::null;
+    let mut child =
+        std::process::Command::new(program).arg(path).stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn()?;
+    // Somebody must wait for it, or it stays as a zombie; without the thread it does, which does no harm.
+    let _ = std::thread::Builder::new().name("striate-open".into()).spawn(move || child.wait());
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

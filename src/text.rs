@@ -52,6 +52,43 @@ pub fn duration(secs: f64) -> String {
     }
 }
 
+/// A text with a capital at its start.
+pub fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// How long ago a time (seconds since 1970) was: `just now`, `5 min ago`, `3 h ago`, `12 days ago`, then the date.
+pub fn ago(secs: u64) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    match now.saturating_sub(secs) {
+        0..60 => "just now".into(),
+        past @ 60..3_600 => format!("{} min ago", past / 60),
+        past @ 3_600..86_400 => format!("{} h ago", past / 3_600),
+        86_400..172_800 => "1 day ago".into(),
+        past @ 172_800..2_592_000 => format!("{} days ago", past / 86_400),
+        _ => date(secs).chars().take(10).collect(),
+    }
+}
+
+/// A time (seconds since 1970) as a date: `2026-11-24 20:55 UTC`.
+///
+/// # Source
+/// Howard Hinnant, chrono-compatible low-level date algorithms (`civil_from_days`).
+pub fn date(secs: u64) -> String {
+    let (days, rest) = (secs / 86_400, secs % 86_400);
+    // Days are counted from 0000-03-01, so that a leap day is the last of its year.
+    let shifted = days + 719_468;
+    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", rest / 3_600, rest / 60 % 60)
+}
+
 fn scaled(value: u64, units: &[(u64, &str)]) -> Option<String> {
     let (unit, name) = units.iter().find(|(unit, _)| value >= *unit)?;
     Some(format!("{:.2} {name}", value as f64 / *unit as f64))
@@ -71,5 +108,15 @@ mod tests {
         assert_eq!(binary_bytes(1 << 20), "1.00 MiB");
         assert_eq!(duration(125.0), "2 min 05 s");
         assert_eq!(duration(3_840.0), "1 h 04 min");
+    }
+
+    #[test]
+    fn seconds_become_dates_across_leap_years() {
+        // `date -u -d @…` of GNU coreutils.
+        assert_eq!(date(0), "1970-01-01 00:00 UTC");
+        assert_eq!(date(951_782_399), "2000-02-28 23:59 UTC");
+        assert_eq!(date(951_782_400), "2000-02-29 00:00 UTC");
+        assert_eq!(date(1_709_251_199), "2024-02-29 23:59 UTC");
+        assert_eq!(date(4_107_542_400), "2100-03-01 00:00 UTC");
     }
 }

@@ -8,7 +8,7 @@ use striate::data::Split;
 use striate::engine::Supervisor;
 use striate::engine::protocol::{
     Command, DeviceChoice, EvaluateRequest, Event, FinishReason, ImageRef, NetworkRef, PredictRequest, ProbeRequest,
-    RunId, TimeRequest, TrainRequest,
+    RateSearchRequest, RunId, TimeRequest, TrainRequest,
 };
 use striate::engine::run::{Metrics, RunFolder, RunStatus};
 
@@ -222,7 +222,7 @@ fn a_run_pauses_answers_goes_on_and_stops_without_any_display() {
     worker.send(Command::Resume).unwrap();
     wait(&worker, |event| matches!(event, Event::Resumed { .. }));
     worker.send(Command::SetLearningRate(1e-5)).unwrap();
-    wait(&worker, |event| matches!(event, Event::LearningRate { .. }));
+    wait(&worker, |event| matches!(event, Event::RateChanged { .. }));
     worker.send(Command::Checkpoint).unwrap();
     wait(&worker, |event| matches!(event, Event::Saved { .. }));
     worker.send(Command::Stop { keep_best: false }).unwrap();
@@ -402,4 +402,119 @@ fn layers_are_timed_on_request_but_not_beside_a_run() {
     let busy = ask(5, small(&data, 1));
     assert!(busy.problem.is_some_and(|problem| problem.contains("A run is training")));
     worker.shut_down(PATIENCE);
+}
+
+#[test]
+fn every_epoch_leaves_its_confusion_in_the_run_as_an_evaluation_counts_it() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("pictures");
+    pictures(&data);
+    let folder = scratch.path().join("run");
+    let worker = start_with(&[]);
+    train(&worker, TrainRequest::new(small(&data, 3), folder.clone()));
+    let told = wait(&worker, |event| matches!(event, Event::Results { results, .. } if results.epoch == 2));
+    assert_eq!(finish(&worker), FinishReason::Completed);
+    let results = RunFolder::open(&folder).unwrap().results().unwrap();
+    assert_eq!(results.iter().map(|epoch| (epoch.epoch, epoch.step)).collect::<Vec<_>>(), [(1, 5), (2, 10), (3, 15)]);
+    assert!(matches!(told, Event::Results { results: told, .. } if *told == results[1]));
+    // The network is as it was at the end of the last epoch.
+    let request =
+        EvaluateRequest { run: RUN, network: NetworkRef::Live, data: None, split: Split::Validation, worst: 99 };
+    worker.send(Command::Evaluate(Box::new(request))).unwrap();
+    let Event::Evaluated(report) = wait(&worker, |event| matches!(event, Event::Evaluated(_))) else { unreachable!() };
+    let last = &results[2];
+    assert_eq!(last.totals(), (report.count, report.correct));
+    for truth in 0..2 {
+        for guess in 0..2 {
+            assert_eq!(last.at(truth, guess), report.confusion[(truth * 2 + guess) as usize]);
+        }
+    }
+    let worst: Vec<u64> = last.worst().map(|answer| answer.index).collect();
+    assert_eq!(worst, report.worst.iter().map(|mistake| mistake.index).collect::<Vec<_>>());
+}
+
+#[test]
+fn changes_of_rate_and_schedule_are_made_again_when_a_killed_run_is_resumed() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("pictures");
+    pictures(&data);
+    let folder = scratch.path().join("run");
+    // One image a step: 24 steps from one checkpoint to the next, so that the changes mostly lie between two.
+    let document = small(&data, 100_000).replace("\"batch\":5", "\"batch\":1");
+    let worker = start_with(&[]);
+    train(&worker, TrainRequest::new(document, folder.clone()));
+    wait(
+        &worker,
+        |event| matches!(event, Event::Steps { steps, .. } if steps.last().is_some_and(|step| step.step >= 30)),
+    );
+    worker.send(Command::SetLearningRate(0.003)).unwrap();
+    wait(&worker, |event| matches!(event, Event::RateChanged { .. }));
+    worker.send(Command::SetSchedule("{\"kind\":\"step\",\"every_epochs\":1,\"gamma\":0.7}".into())).unwrap();
+    let Event::RateChanged { change, .. } = wait(&worker, |event| matches!(event, Event::RateChanged { .. })) else {
+        unreachable!()
+    };
+    assert!((change.base_rate - 0.003).abs() < 1e-15 && change.since == change.step, "{change:?}");
+    let after = change.step + 5;
+    wait(
+        &worker,
+        |event| matches!(event, Event::Steps { steps, .. } if steps.last().is_some_and(|step| step.step >= after)),
+    );
+    worker.kill();
+    wait(&worker, |event| matches!(event, Event::Exited(_)));
+    let run = RunFolder::open(&folder).unwrap();
+    let before = run.metrics().unwrap();
+    assert_eq!(run.changes().unwrap().len(), 2);
+    let last = before.steps.last().unwrap().step;
+    let worker = start_with(&[]);
+    train(&worker, TrainRequest { max_steps: Some(last + 30), ..TrainRequest::resuming(folder) });
+    assert_eq!(finish(&worker), FinishReason::StepLimit);
+    let resumed = run.metrics().unwrap();
+    let same = |metrics: &Metrics| -> Vec<(u64, [u64; 3])> {
+        let bits = |step: &striate::engine::protocol::StepReport| {
+            (step.step, [step.loss, step.learning_rate, step.grad_norm].map(f64::to_bits))
+        };
+        metrics.steps.iter().filter(|step| step.step <= last).map(bits).collect()
+    };
+    assert_eq!(same(&before), same(&resumed));
+    // The schedule counts from its change: one epoch of 24 steps later the rate is 0.003 times 0.7.
+    let at = |step: u64| resumed.steps.iter().find(|report| report.step == step).unwrap().learning_rate;
+    assert!((at(change.step + 1) - 0.003).abs() < 1e-12 && (at(change.step + 25) - 0.0021).abs() < 1e-12);
+}
+
+#[test]
+fn a_search_for_a_learning_rate_leaves_the_trained_network_alone_and_waits_its_turn() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("pictures");
+    pictures(&data);
+    let worker = start_with(&[]);
+    train(&worker, TrainRequest::new(small(&data, 2), scratch.path().join("run")));
+    assert_eq!(finish(&worker), FinishReason::Completed);
+    let loss = || {
+        let request =
+            EvaluateRequest { run: RUN, network: NetworkRef::Live, data: None, split: Split::Validation, worst: 0 };
+        worker.send(Command::Evaluate(Box::new(request))).unwrap();
+        match wait(&worker, |event| matches!(event, Event::Evaluated(_))) {
+            Event::Evaluated(report) => report.loss.to_bits(),
+            _ => unreachable!(),
+        }
+    };
+    let before = loss();
+    let request = RateSearchRequest { steps: 40, ..RateSearchRequest::new(3, small(&data, 2)) };
+    worker.send(Command::FindRate(Box::new(request))).unwrap();
+    let Event::RateSearch(found) = wait(&worker, |event| matches!(event, Event::RateSearch(search) if search.is_done))
+    else {
+        unreachable!()
+    };
+    assert_eq!((found.id, found.steps), (3, 40));
+    assert!(found.points.len() > 10 && found.points.windows(2).all(|pair| pair[0].rate < pair[1].rate), "{found:?}");
+    assert!((found.points[0].rate - 1e-7).abs() < 1e-15);
+    assert_eq!(loss(), before);
+    // While a run trains there is no search.
+    train(&worker, TrainRequest::new(small(&data, 100_000), scratch.path().join("long")));
+    wait(&worker, |event| matches!(event, Event::Steps { .. }));
+    worker.send(Command::FindRate(Box::new(RateSearchRequest::new(4, small(&data, 2))))).unwrap();
+    let refused = wait(&worker, |event| matches!(event, Event::Failed { .. }));
+    assert!(matches!(&refused, Event::Failed { run: None, message } if message.contains("rates")), "{refused:?}");
+    worker.send(Command::Stop { keep_best: false }).unwrap();
+    assert_eq!(finish(&worker), FinishReason::Stopped);
 }

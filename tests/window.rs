@@ -12,6 +12,7 @@ use striate::presets;
 use striate::ui::data_view::{DataState, DataView, Sample, Step, Thumb};
 use striate::ui::dialogs::{FileDialogs, Purpose, Reply};
 use striate::ui::runs::{EpochPoint, Plane, ProbeView, RunState, RunView, StepPoint};
+use striate::ui::runs_view::RunsView;
 use striate::ui::{App, Options, PanelCx, all_panels, theme};
 
 /// Longest wait for the engine; a debug machine under load is slow.
@@ -228,6 +229,7 @@ fn full_run() -> RunView {
         loss: 2.3 / f64::from(step),
         accuracy: 1.0 - 1.0 / f64::from(step),
         learning_rate: 1e-3,
+        ..StepPoint::default()
     };
     let epoch = |number: u32| EpochPoint {
         epoch: number,
@@ -315,6 +317,7 @@ fn every_panel_draws_empty_and_full_in_light_and_dark_with_a_name_on_every_contr
                             path: &[],
                             selection: &selection,
                             run: run.as_ref(),
+                            runs: &RunsView::default(),
                             data,
                             capacity_bytes: None,
                             device: "CPU",

@@ -1,5 +1,6 @@
 //! A training's state in a folder: weights, optimizer, step.
 
+use super::protocol::RateChange;
 use super::train::LossScale;
 use super::weights::{read_safetensors, write_atomically, write_safetensors};
 use super::{EngineError, HostTensor, Network, Trainer};
@@ -26,6 +27,11 @@ struct State {
     /// In 16 bits only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     loss_scale: Option<LossScale>,
+    /// A schedule that was told during the run, word for word.
+    #[serde(default)]
+    schedule: Option<String>,
+    #[serde(default)]
+    schedule_since: u64,
 }
 
 impl Trainer {
@@ -46,11 +52,13 @@ impl Trainer {
         let state = State {
             format: 1,
             step: self.step,
-            base_learning_rate: format!("{:?}", self.base_rate),
+            base_learning_rate: format!("{:?}", self.rate.base),
             seed: self.job.seed,
             steps_per_epoch: self.job.steps_per_epoch,
             optimizer: self.job.spec.optimizer,
             loss_scale: self.loss_scale,
+            schedule: self.rate.told.clone(),
+            schedule_since: self.rate.since,
         };
         let path = dir.join(STATE);
         let text = serde_json::to_vec_pretty(&state).map_err(|error| file_error(&path, &error))?;
@@ -96,8 +104,13 @@ impl Trainer {
             };
             moments.push(Moments { first: take(wanted[0])?, second: take(wanted[1])? });
         }
-        (self.network, self.moments) = (network, moments);
-        (self.step, self.base_rate) = (state.step, base_rate);
+        self.change_rate(&RateChange {
+            step: state.step,
+            base_rate,
+            schedule: state.schedule,
+            since: state.schedule_since,
+        })?;
+        (self.network, self.moments, self.step) = (network, moments, state.step);
         // A checkpoint of 32 bits says nothing about 16.
         self.loss_scale = self.loss_scale.map(|own| state.loss_scale.unwrap_or(own));
         Ok(())

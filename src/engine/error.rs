@@ -66,6 +66,14 @@ pub enum EngineError {
         /// Norm of all gradients.
         norm: f64,
     },
+    /// A schedule that is none.
+    #[error(
+        "A schedule must be one that Striate knows. Received {found}. Choose constant, step, cosine, warm-up or one cycle."
+    )]
+    Schedule {
+        /// What the reader said.
+        found: String,
+    },
     /// burn or the driver failed.
     #[error("The device could not finish a computation. {message}. Use a smaller batch or another device.")]
     Backend {

@@ -38,6 +38,8 @@ mod optim;
 #[cfg(feature = "train")]
 mod probe;
 #[cfg(feature = "train")]
+mod rate_search;
+#[cfg(feature = "train")]
 mod single;
 #[cfg(feature = "train")]
 mod timing;

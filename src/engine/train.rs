@@ -7,9 +7,10 @@ use super::loss::{Judge, Verdict};
 use super::net::rows;
 use super::ops::{BatchStatistics, Pass};
 use super::optim::{Moments, Update, square_sum};
+use super::protocol::RateChange;
 use super::{EngineError, HostTensor, Network};
 use crate::data::Batch;
-use crate::graph::{Head, TrainSpec};
+use crate::graph::{Head, Schedule, TrainSpec};
 use crate::op::{DType, Program, ValueId};
 use burn::tensor::{Device, Tensor, Transaction};
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,19 @@ pub struct TrainJob {
     pub steps_per_epoch: u64,
 }
 
+/// How the learning rate goes on: a base, and a schedule from a step on.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct RatePlan {
+    /// The base rate.
+    pub(super) base: f64,
+    /// A factor on it.
+    pub(super) schedule: Schedule,
+    /// Step from which the schedule counts.
+    pub(super) since: u64,
+    /// The schedule as it was told during the run: JSON that is read again gives the very same numbers.
+    pub(super) told: Option<String>,
+}
+
 /// A network in training.
 #[derive(Debug)]
 pub struct Trainer {
@@ -37,7 +51,7 @@ pub struct Trainer {
     pub(super) network: Network,
     pub(super) moments: Vec<Moments>,
     pub(super) step: u64,
-    pub(super) base_rate: f64,
+    pub(super) rate: RatePlan,
     judges: Vec<Judge>,
     wanted: Vec<ValueId>,
     /// None in 32 bits.
@@ -128,7 +142,7 @@ impl Trainer {
         Ok(Self {
             moments: vec![Moments::default(); job.program.params.len()],
             wanted: judges.iter().map(|judge| judge.value).collect(),
-            base_rate: job.spec.learning_rate,
+            rate: RatePlan { base: job.spec.learning_rate, schedule: job.spec.schedule, since: 0, told: None },
             loss_scale: is_half.then_some(LossScale::START),
             step: 0,
             judges,
@@ -239,12 +253,42 @@ impl Trainer {
     /// Learning rate of the next step.
     pub fn learning_rate(&self) -> f64 {
         let total = u64::from(self.job.spec.epochs).saturating_mul(self.job.steps_per_epoch);
-        self.base_rate * self.job.spec.schedule.factor(self.step, total, self.job.steps_per_epoch)
+        let (at, left) = (self.step.saturating_sub(self.rate.since), total.saturating_sub(self.rate.since));
+        self.rate.base * self.rate.schedule.factor(at, left, self.job.steps_per_epoch)
     }
 
     /// Changes the base of the learning rate; the schedule's factor stays on it.
     pub fn set_base_learning_rate(&mut self, base: f64) {
-        self.base_rate = base;
+        self.rate.base = base;
+    }
+
+    /// Changes the schedule, given as JSON: from now on it runs over what is left.
+    ///
+    /// # Errors
+    /// It is no schedule.
+    pub fn set_schedule(&mut self, told: String) -> Result<(), EngineError> {
+        self.rate.schedule = read_schedule(&told)?;
+        (self.rate.since, self.rate.told) = (self.step, Some(told));
+        Ok(())
+    }
+
+    /// What holds of the learning rate from now on.
+    pub fn rate_change(&self) -> RateChange {
+        let RatePlan { base, since, told, .. } = self.rate.clone();
+        RateChange { step: self.step, base_rate: base, schedule: told, since }
+    }
+
+    /// Makes a change that was made before.
+    ///
+    /// # Errors
+    /// Its schedule is none.
+    pub fn change_rate(&mut self, change: &RateChange) -> Result<(), EngineError> {
+        let schedule = match &change.schedule {
+            Some(told) => read_schedule(told)?,
+            None => self.job.spec.schedule,
+        };
+        self.rate = RatePlan { base: change.base_rate, schedule, since: change.since, told: change.schedule.clone() };
+        Ok(())
     }
 
     /// What the loss is multiplied with.
@@ -372,6 +416,10 @@ struct Found {
     loss: f64,
     norm: f64,
     metrics: Vec<(String, f64)>,
+}
+
+fn read_schedule(told: &str) -> Result<Schedule, EngineError> {
+    serde_json::from_str(told).map_err(|error| EngineError::Schedule { found: error.to_string() })
 }
 
 fn sum_into(sum: &mut Option<Tensor<1>>, value: Tensor<1>) {

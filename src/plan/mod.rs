@@ -3,6 +3,7 @@
 //! Pure functions of a document. Knows graph, layers and op; knows neither burn nor egui.
 
 mod columns;
+mod compare;
 mod cost;
 mod diagnostic;
 mod dtype;
@@ -12,6 +13,7 @@ mod memory;
 mod receptive;
 mod replay;
 
+pub use compare::{Comparison, Fate, Kept, LayerDiff, LayerText, SettingDiff, compare, kept_weights};
 pub use cost::{Cost, CostSettings, NodeCost, OpCost, Totals, cost};
 pub use diagnostic::{Diagnostic, Fix, Severity};
 pub use dtype::in_dtype;

@@ -7,6 +7,7 @@ use super::finder::Finder;
 use super::loader::Loader;
 use super::locate::Find;
 use super::preferences::Motion;
+use super::run_desk::RunDesk;
 use super::session::Session;
 use super::status::Message;
 use super::theme::{self, Tokens, size};
@@ -84,6 +85,7 @@ pub struct App {
     pub(super) workspace: Workspace,
     pub(super) session: Session,
     pub(super) loader: Loader,
+    pub(super) desk: RunDesk,
     pub(super) panels: Vec<Box<dyn Panel>>,
     palette: Box<dyn Panel>,
     inspector: Box<dyn Panel>,
@@ -131,11 +133,13 @@ impl App {
         let mut session = Session::new(exe, storage.join("runs"));
         session.limit_threads(options.threads);
         session.choose_device(&prefs.device, &cc.egui_ctx);
+        let desk = RunDesk::new(session.runs_folder().to_path_buf());
         let document = crate::presets::find("lenet5").unwrap_or_default();
         let mut app = Self {
             workspace: Workspace::new(document, None),
             session,
             loader: Loader::default(),
+            desk,
             panels,
             palette: Box::new(super::palette::Palette::default()),
             inspector: Box::new(super::inspector::Inspector::default()),
@@ -189,6 +193,11 @@ impl App {
     /// The data as far as they are open.
     pub fn data(&self) -> &super::data_view::DataView {
         self.loader.view()
+    }
+
+    /// Stored and waiting runs.
+    pub fn runs(&self) -> &super::runs_view::RunsView {
+        self.desk.library.view()
     }
 
     /// Bad news that is shown.
@@ -255,6 +264,9 @@ impl App {
     }
 
     fn modals_ui(&mut self, ctx: &egui::Context) {
+        if self.failure.is_none() && self.closing.is_none() && self.run_dialogs_ui(ctx) {
+            return;
+        }
         if let Some((title, text)) = &self.failure {
             if dialogs::failure_ui(ctx, title, text) {
                 self.failure = None;
@@ -305,6 +317,7 @@ impl App {
             path: &front.path,
             selection: &front.selection,
             run: self.session.run().filter(|_| of_run),
+            runs: self.desk.library.view(),
             data: self.loader.view(),
             capacity_bytes: device.and_then(|device| device.capacity_bytes),
             device: device.map_or("the CPU", |device| device.name.as_str()),
@@ -357,6 +370,7 @@ impl eframe::App for App {
     fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
         self.session.drain();
         self.follow_system(ctx);
+        self.runs_logic(ctx);
         self.handle_close(ctx);
         self.refresh(ctx);
         if self.session.is_busy() || self.loader.is_busy() {

@@ -10,7 +10,6 @@ use crate::graph::{DataSource, Document, Edit};
 use crate::ui::runs::RunState;
 use egui::ViewportCommand;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 impl App {
     /// Carries out one command. The only way to a changed document.
@@ -73,6 +72,7 @@ impl App {
                 self.message = Some(Message::new("Copied to the clipboard."));
             }
             UiCommand::Notify(text) => self.message = Some(Message::new(text)),
+            UiCommand::Runs(command) => self.apply_runs(command, frame, ctx),
             UiCommand::Quit => ctx.send_viewport_cmd(ViewportCommand::Close),
             UiCommand::Fit => canvas::request(ctx, canvas::Request::Fit),
             UiCommand::ActualSize => canvas::request(ctx, canvas::Request::ActualSize),
@@ -98,6 +98,7 @@ impl App {
             Some((Purpose::Open, path)) => self.open_file(path),
             Some((Purpose::Save(serial, _), path)) => self.save_file(serial, path),
             Some((Purpose::Data(idx), path)) => self.set_data_folder(path, idx),
+            Some((Purpose::Export(_), path)) => self.desk.export_to(path),
             None => {}
         }
     }
@@ -107,23 +108,14 @@ impl App {
             self.tell(Command::Resume);
             return;
         }
-        if self.session.is_busy() {
-            self.message = Some(Message::new("One run at a time. Stop the present one first."));
-            return;
-        }
-        let front = self.workspace.front();
-        if let Some(error) = front.derived().plan.first_error() {
-            self.message = Some(Message::new(error));
-            return;
-        }
-        let (document, serial, revision) = (Arc::clone(front.history.document()), front.serial, front.revision());
-        self.show_panel("training");
-        if let Err(error) = self.session.train(&document, serial, revision, ctx) {
-            self.session.warn(error, false);
+        match self.keep_offer().filter(|_| !self.session.is_busy()) {
+            Some(offer) => self.offer_weights(offer),
+            None => self.start_run(None, ctx),
         }
     }
 
-    fn tell(&mut self, command: Command) {
+    /// Tells the engine something.
+    pub(super) fn tell(&mut self, command: Command) {
         if let Err(error) = self.session.send(command) {
             self.session.warn(error, false);
         }

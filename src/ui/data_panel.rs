@@ -205,7 +205,7 @@ impl DataPanel {
 }
 
 /// Pixel of a thumbnail in the middle of its tile.
-fn pixel(thumb: Option<&Thumb>, tile: [usize; 2], x: usize, y: usize) -> Color32 {
+pub(super) fn pixel(thumb: Option<&Thumb>, tile: [usize; 2], x: usize, y: usize) -> Color32 {
     let Some(thumb) = thumb else { return Color32::TRANSPARENT };
     let (left, top) = ((tile[0] - thumb.width) / 2, (tile[1] - thumb.height) / 2);
     let inside = x >= left && y >= top && x - left < thumb.width && y - top < thumb.height;

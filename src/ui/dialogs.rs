@@ -14,6 +14,8 @@ pub enum Purpose {
     Save(u64, String),
     /// A folder with MNIST's files (`true`) or with one folder of pictures per class.
     Data(bool),
+    /// Write something out; the text is the suggested name, whose ending is the kind of file.
+    Export(String),
 }
 
 /// Asks a person for a file or folder.
@@ -82,6 +84,11 @@ impl FileDialogs for SystemDialogs {
             Purpose::Open => Box::pin(networks(dialog).set_title("Open network").pick_file()),
             Purpose::Save(_, name) => {
                 Box::pin(networks(dialog).set_title("Save network").set_file_name(name.as_str()).save_file())
+            }
+            Purpose::Export(name) => {
+                let kind = name.rsplit('.').next().unwrap_or_default();
+                let dialog = dialog.add_filter(kind.to_uppercase(), &[kind]).set_title("Export");
+                Box::pin(dialog.set_file_name(name.as_str()).save_file())
             }
             Purpose::Data(true) => Box::pin(dialog.set_title("Folder with MNIST's four files").pick_folder()),
             Purpose::Data(false) => {

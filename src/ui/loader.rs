@@ -122,7 +122,7 @@ fn look((spec, input, seed): &Key) -> DataView {
 }
 
 /// A picture scaled down by leaving out pixels: quick, and good enough for a stamp.
-fn thumb(picture: &Picture) -> Thumb {
+pub(super) fn thumb(picture: &Picture) -> Thumb {
     let (width, height) = (picture.width(), picture.height());
     let by = width.max(height).div_ceil(SIDE).max(1);
     let (w, h) = ((width / by).max(1), (height / by).max(1));

@@ -9,6 +9,7 @@ mod atlas;
 pub mod canvas;
 mod charts;
 pub mod command;
+mod confusion;
 pub mod cost_panel;
 mod cost_table;
 pub mod data_panel;
@@ -20,7 +21,9 @@ mod finder;
 mod fuzzy;
 pub mod icons;
 pub mod inspector;
+mod judgement;
 mod kit;
+mod library;
 mod loader;
 mod locate;
 pub mod log_panel;
@@ -31,8 +34,17 @@ pub mod palette;
 pub mod panel;
 pub mod preferences;
 pub mod problems;
+pub mod results_panel;
+mod run_compare;
+mod run_desk;
+mod run_dialogs;
 pub mod runs;
+pub mod runs_panel;
+mod runs_table;
+pub mod runs_view;
 mod screenshots;
+pub mod search;
+mod search_ui;
 mod seek;
 mod session;
 mod session_events;
@@ -57,6 +69,8 @@ pub fn all_panels() -> Vec<Box<dyn Panel>> {
         Box::new(canvas::CanvasPanel::default()),
         Box::new(cost_panel::CostPanel::default()),
         Box::new(training_panel::TrainingPanel::default()),
+        Box::new(results_panel::ResultsPanel::default()),
+        Box::new(runs_panel::RunsPanel::default()),
         Box::new(data_panel::DataPanel::default()),
         Box::new(maps_panel::MapsPanel::default()),
         Box::new(problems::ProblemsPanel),

@@ -2,6 +2,7 @@
 
 use super::data_view::DataView;
 use super::runs::RunView;
+use super::runs_view::{RunsCommand, RunsView};
 use super::times::TimesView;
 use crate::graph::{Content, Document, Edit, Graph, NodeId};
 use crate::plan::{Cost, Layout, Plan};
@@ -38,6 +39,8 @@ pub struct PanelCx<'a> {
     pub selection: &'a [NodeId],
     /// The run that is shown, if any.
     pub run: Option<&'a RunView>,
+    /// Stored and waiting runs.
+    pub runs: &'a RunsView,
     /// The data of the document, as far as it is open.
     pub data: &'a DataView,
     /// RAM of the chosen device, if known.
@@ -135,6 +138,8 @@ pub enum UiCommand {
     },
     /// Go on with the last run from its last checkpoint.
     ResumeRun,
+    /// Do something with stored or waiting runs, or with the learning rate.
+    Runs(RunsCommand),
     /// Empty the log.
     ClearLog,
     /// Bring a panel to the front.

@@ -1,7 +1,11 @@
 //! What the window knows of a run: the history of its events. Plain data; fed by the app, read by panels.
 
+use crate::engine::protocol::{EpochResults, WeightsReport};
+use crate::graph::TrainSpec;
+use std::sync::Arc;
+
 /// One training step, as charts need it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct StepPoint {
     /// Step, from 1.
     pub step: u64,
@@ -13,10 +17,14 @@ pub struct StepPoint {
     pub accuracy: f64,
     /// Learning rate.
     pub learning_rate: f64,
+    /// Norm of all gradients before clipping.
+    pub grad_norm: f64,
+    /// Seconds of training up to its end, pauses and validation not counted.
+    pub secs: f64,
 }
 
 /// One finished epoch.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct EpochPoint {
     /// Number, from 1.
     pub epoch: u32,
@@ -34,6 +42,17 @@ pub struct EpochPoint {
     pub is_best: bool,
     /// Seconds it took.
     pub secs: f64,
+}
+
+/// A change of the learning rate that a person made during the run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RateMark {
+    /// Steps done then.
+    pub step: u64,
+    /// The base rate from then on.
+    pub base_rate: f64,
+    /// The schedule from then on as JSON, if it is not the document's.
+    pub schedule: Option<String>,
 }
 
 /// Where a run stands.
@@ -115,6 +134,8 @@ pub struct RunView {
     pub elapsed_secs: f64,
     /// Seconds left, if known.
     pub left_secs: Option<f64>,
+    /// The least and the most that it may be, from the fastest and the slowest stretch so far.
+    pub left_range: Option<(f64, f64)>,
     /// Bytes the engine really holds at most.
     pub measured_bytes: Option<u64>,
     /// What was looked at last.
@@ -123,4 +144,29 @@ pub struct RunView {
     pub classes: Vec<String>,
     /// What it does now, such as "preparing kernels".
     pub activity: String,
+    /// Confusion and examples at the end of each epoch.
+    pub results: Vec<Arc<EpochResults>>,
+    /// Changes of the learning rate during the run.
+    pub changes: Vec<RateMark>,
+    /// The training settings it started with.
+    pub started_with: Option<TrainSpec>,
+    /// Which initial weights came from an earlier run.
+    pub weights: Option<WeightsReport>,
+}
+
+impl RunView {
+    /// Whether it is under way, paused or not.
+    pub fn is_active(&self) -> bool {
+        matches!(self.state, RunState::Preparing | RunState::Training | RunState::Paused)
+    }
+
+    /// The best epoch so far.
+    pub fn best(&self) -> Option<&EpochPoint> {
+        self.epochs.iter().rev().find(|epoch| epoch.is_best)
+    }
+
+    /// Epochs of the whole run.
+    pub fn total_epochs(&self) -> u64 {
+        self.total_steps.div_ceil(self.steps_per_epoch.max(1))
+    }
 }

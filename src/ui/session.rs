@@ -3,13 +3,14 @@
 //! Everything goes through the supervisor; nothing here waits. Knows neither documents' history nor panels.
 
 use super::runs::{RunState, RunView};
+use super::search::SearchView;
 use super::session_events::Progress;
 use super::times::TimesView;
 use crate::data::Split;
 use crate::engine::Supervisor;
 use crate::engine::protocol::{
-    Command, DeviceChoice, DeviceInfo, DeviceKind, Event, ImageRef, NetworkRef, ProbeRequest, RunId, TimeRequest,
-    TrainRequest,
+    Command, DeviceChoice, DeviceInfo, DeviceKind, Event, ImageRef, NetworkRef, ProbeRequest, RateSearch,
+    RateSearchRequest, RunId, TimeRequest, TrainRequest,
 };
 use crate::graph::Document;
 use crate::plan::Engine;
@@ -63,6 +64,9 @@ pub(super) struct Session {
     pub(super) times: TimesView,
     /// Number of the newest measurement, and the revision it is of.
     pub(super) timing: (u64, u64),
+    /// The last search for a learning rate.
+    pub(super) search: Option<SearchView>,
+    searches: u64,
 }
 
 impl Session {
@@ -91,6 +95,8 @@ impl Session {
             looks: 0,
             times: TimesView::default(),
             timing: (0, 0),
+            search: None,
+            searches: 0,
         }
     }
 
@@ -216,6 +222,7 @@ impl Session {
         document: &Arc<Document>,
         serial: u64,
         revision: u64,
+        start_from: Option<PathBuf>,
         ctx: &egui::Context,
     ) -> Result<(), String> {
         std::fs::create_dir_all(&self.runs)
@@ -224,7 +231,8 @@ impl Session {
         self.document = Some(Arc::clone(document));
         self.serial = serial;
         self.run = None;
-        self.begin(TrainRequest::new(document.to_json(), folder), revision, ctx)
+        let request = TrainRequest::new(document.to_json(), folder);
+        self.begin(TrainRequest { start_from, ..request }, revision, ctx)
     }
 
     /// Goes on with the last run from its last checkpoint.
@@ -238,6 +246,50 @@ impl Session {
         self.begin(request, revision, ctx)
     }
 
+    /// Goes on with a stored run, whose history is known.
+    ///
+    /// # Errors
+    /// In words.
+    pub(super) fn resume_stored(
+        &mut self,
+        view: RunView,
+        document: &Arc<Document>,
+        serial: u64,
+        revision: u64,
+        ctx: &egui::Context,
+    ) -> Result<(), String> {
+        let request = TrainRequest::resuming(view.folder.clone());
+        self.document = Some(Arc::clone(document));
+        self.serial = serial;
+        self.run = Some(view);
+        self.begin(request, revision, ctx)
+    }
+
+    /// The folder that runs are kept in.
+    pub(super) fn runs_folder(&self) -> &std::path::Path {
+        &self.runs
+    }
+
+    /// Searches for a learning rate of a document.
+    ///
+    /// # Errors
+    /// In words.
+    pub(super) fn find_rate(&mut self, document: &Document, revision: u64, ctx: &egui::Context) -> Result<(), String> {
+        self.start(ctx)?;
+        self.open_device()?;
+        self.searches += 1;
+        let request = RateSearchRequest::new(self.searches, document.to_json());
+        self.search = Some(SearchView { revision, is_running: true, ..SearchView::new(self.searches, request.steps) });
+        self.send(Command::FindRate(Box::new(request)))
+    }
+
+    /// Takes in how a search goes.
+    pub(super) fn searched(&mut self, found: RateSearch) {
+        if let Some(search) = self.search.as_mut().filter(|search| search.id == found.id) {
+            search.take(found);
+        }
+    }
+
     fn begin(&mut self, request: TrainRequest, revision: u64, ctx: &egui::Context) -> Result<(), String> {
         self.banner = None;
         self.start(ctx)?;
@@ -248,6 +300,7 @@ impl Session {
         run.folder.clone_from(&request.folder);
         run.state = RunState::Preparing;
         run.revision = revision;
+        run.started_with = self.document.as_ref().map(|document| document.training.clone());
         run.activity = "starting the engine".into();
         self.progress = Progress::start(run.elapsed_secs);
         self.request = Some(request.clone());
@@ -358,6 +411,9 @@ impl Session {
                 self.supervisor = None;
                 self.in_flight = false;
                 self.times.is_busy = false;
+                if let Some(search) = &mut self.search {
+                    search.is_running = false;
+                }
                 let was_busy = self.is_busy();
                 if let (true, Some(run)) = (was_busy, &mut self.run) {
                     run.state = RunState::Failed(report.message.clone());

@@ -1,10 +1,17 @@
 //! Turns the engine's events into what panels read. Plain bookkeeping.
 
-use super::runs::{EpochPoint, Plane, ProbeView, RunState, RunView, StepPoint};
+use super::runs::{EpochPoint, Plane, ProbeView, RateMark, RunState, RunView, StepPoint};
 use super::session::Session;
 use super::times::Times;
 use crate::engine::protocol::{self, Event, FinishReason, LayerTimesReport, LogLevel, ProbeReport};
+use crate::text::sentence;
+use std::sync::Arc;
 use std::time::Instant;
+
+/// Stretches whose speeds give the range of the time left.
+const STRETCHES: usize = 12;
+/// Least seconds of a stretch.
+const STRETCH_SECS: f64 = 1.0;
 
 /// The clock of a run; pauses do not count.
 #[derive(Debug, Default)]
@@ -12,12 +19,16 @@ pub(super) struct Progress {
     since: Option<Instant>,
     before: f64,
     first_step: Option<(f64, u64)>,
+    /// Start of the present stretch: seconds, step.
+    stretch: Option<(f64, u64)>,
+    /// Seconds a step of the last stretches, validation at the end of epochs included.
+    speeds: std::collections::VecDeque<f64>,
 }
 
 impl Progress {
     /// Starts the clock after earlier parts of the run.
     pub(super) fn start(before: f64) -> Self {
-        Self { since: Some(Instant::now()), before, first_step: None }
+        Self { since: Some(Instant::now()), before, ..Self::default() }
     }
 
     fn hold(&mut self) {
@@ -42,6 +53,24 @@ impl Progress {
             let per_step = (run.elapsed_secs - start) / (step - first) as f64;
             per_step * run.total_steps.saturating_sub(step) as f64
         });
+        self.stretch(run.elapsed_secs, step);
+        let left = run.total_steps.saturating_sub(step) as f64;
+        run.left_range = (self.speeds.len() >= 3).then(|| {
+            let (fast, slow) = self.speeds.iter().fold((f64::INFINITY, 0.0_f64), |(a, b), s| (a.min(*s), b.max(*s)));
+            (fast * left, slow * left)
+        });
+    }
+
+    /// Measures the speed stretch by stretch.
+    fn stretch(&mut self, now: f64, step: u64) {
+        let (start, first) = *self.stretch.get_or_insert((now, step));
+        if now - start >= STRETCH_SECS && step > first {
+            if self.speeds.len() == STRETCHES {
+                self.speeds.pop_front();
+            }
+            self.speeds.push_back((now - start) / (step - first) as f64);
+            self.stretch = Some((now, step));
+        }
     }
 }
 
@@ -76,6 +105,10 @@ impl Session {
                 }
                 self.in_flight = false;
                 self.times.is_busy = false;
+                if let (None, Some(search)) = (run, self.search.as_mut().filter(|search| search.is_running)) {
+                    search.is_running = false;
+                    search.problem = Some(message.clone());
+                }
                 self.warn(message, false);
             }
             Event::Probed(report) => self.probed(*report),
@@ -90,6 +123,11 @@ impl Session {
                 run.activity = "preparing kernels".into();
                 run.steps.retain(|step| step.step <= started.step);
                 run.epochs.retain(|epoch| epoch.step <= started.step);
+                run.results.retain(|results| results.step <= started.step);
+                run.changes.retain(|change| change.step < started.step);
+                if started.weights.is_some() {
+                    run.weights.clone_from(&started.weights);
+                }
             }),
             Event::Steps { steps, .. } => {
                 self.with_run(|run| {
@@ -99,7 +137,8 @@ impl Session {
                     run.activity = "training".into();
                     for step in &steps {
                         run.images_per_sec = step.images_per_sec;
-                        run.steps.push(point(step, run.steps_per_epoch));
+                        let before = run.steps.last().map_or(0.0, |step| step.secs);
+                        run.steps.push(point(step, run.steps_per_epoch, before));
                     }
                 });
             }
@@ -125,11 +164,17 @@ impl Session {
                         _ => RunState::Finished(sentence(reason.label())),
                     };
                     run.left_secs = None;
+                    run.left_range = None;
                 });
             }
             Event::Saved { path, step, .. } => self.note(format!("Step {step} saved to {}", path.display())),
             Event::LayerTimes(report) => self.timed(*report),
-            Event::LearningRate { rate, .. } => self.note(format!("Base learning rate is now {rate}.")),
+            Event::Results { results, .. } => self.with_run(|run| run.results.push(Arc::from(results))),
+            Event::RateChanged { change, .. } => {
+                self.note(format!("From step {} on the base learning rate is {}.", change.step + 1, change.base_rate));
+                self.with_run(|run| run.changes.push(mark(change)));
+            }
+            Event::RateSearch(search) => self.searched(*search),
             Event::Evaluated(_) | Event::Predicted { .. } | Event::Checked { .. } | Event::Exited(_) => {}
         }
     }
@@ -191,33 +236,38 @@ fn event_run(event: &Event) -> Option<protocol::RunId> {
         | Event::Saved { run, .. }
         | Event::Paused { run, .. }
         | Event::Resumed { run }
-        | Event::LearningRate { run, .. }
+        | Event::Results { run, .. }
+        | Event::RateChanged { run, .. }
         | Event::Finished { run, .. } => Some(*run),
         Event::Failed { run, .. } => *run,
         _ => None,
     }
 }
 
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
 fn accuracy(metrics: &[(String, f64)]) -> f64 {
     metrics.iter().find(|(name, _)| name.contains("accuracy")).map_or(f64::NAN, |(_, value)| *value)
 }
 
-fn point(step: &protocol::StepReport, per_epoch: u64) -> StepPoint {
+/// A stored change as charts mark it.
+pub(super) fn mark(change: protocol::RateChange) -> RateMark {
+    RateMark { step: change.step, base_rate: change.base_rate, schedule: change.schedule }
+}
+
+/// A step as charts need it; `before` are the seconds of all steps before it.
+pub(super) fn point(step: &protocol::StepReport, per_epoch: u64, before: f64) -> StepPoint {
     StepPoint {
         step: step.step,
         epoch: step.step as f64 / per_epoch.max(1) as f64,
         loss: step.loss,
         accuracy: accuracy(&step.metrics),
         learning_rate: step.learning_rate,
+        grad_norm: step.grad_norm,
+        secs: before + step.secs,
     }
 }
 
-fn epoch_point(epoch: &protocol::EpochReport) -> EpochPoint {
+/// An epoch as charts need it.
+pub(super) fn epoch_point(epoch: &protocol::EpochReport) -> EpochPoint {
     EpochPoint {
         epoch: epoch.epoch,
         step: epoch.step,

@@ -30,6 +30,11 @@ pub(super) fn optimizer_name(optimizer: Optimizer) -> &'static str {
     name_of(&OPTIMIZERS, optimizer.id())
 }
 
+/// The name of a schedule.
+pub(super) fn schedule_name(schedule: Schedule) -> &'static str {
+    name_of(&SCHEDULES, schedule.id())
+}
+
 fn name_of(names: &[(&'static str, &'static str)], id: &str) -> &'static str {
     names.iter().find(|(other, _)| *other == id).map_or("other", |(_, name)| name)
 }

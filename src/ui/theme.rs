@@ -218,6 +218,25 @@ impl Tokens {
         self.families.get(index).copied().unwrap_or(self.text_weak)
     }
 
+    /// Colour of a stored run in charts, by its number.
+    pub fn run(&self, number: usize) -> Color32 {
+        // The families' colours are told apart without colour vision; grey and the first, which is training's, are left.
+        let colors = &self.families[2..];
+        colors.get(number % colors.len()).copied().unwrap_or(self.accent)
+    }
+
+    /// Text that can be read on any fill: the one of the two text colours of the tables that is further from it.
+    pub fn text_on(&self, fill: Color32) -> Color32 {
+        // Rec. 601 luma, as a rough brightness.
+        let luma =
+            |color: Color32| 0.299 * f32::from(color.r()) + 0.587 * f32::from(color.g()) + 0.114 * f32::from(color.b());
+        let (dark, light) = (LIGHT.text_strong, DARK.text_strong);
+        if luma(fill) > 128.0 { dark } else { light }
+    }
+
+    /// Number of different colours of stored runs.
+    pub const RUNS: usize = 6;
+
     /// The frame of bars and side panels.
     pub fn panel_frame(&self) -> egui::Frame {
         egui::Frame::new().fill(self.panel).inner_margin(Margin::same(12))

@@ -1,19 +1,32 @@
-//! The run as it goes: charts, progress, speed, and what is left.
+//! The run as it goes: charts, progress, speed, what is left; what the curves mean; and what waits.
 
-use super::charts::Charts;
+use super::charts::{self, Charts, rate_text};
+use super::judgement::{self, Finding, Tone};
 use super::kit;
 use super::runs::{RunState, RunView};
+use super::runs_view::RunsCommand;
 use super::settings::{self, Settings};
 use super::theme::{Tokens, size};
-use super::{Panel, PanelCx, UiCommand};
+use super::{Panel, PanelCx, UiCommand, search_ui};
+use crate::graph::{Edit, Schedule, TrainSpec};
 use crate::text;
-use egui::{RichText, Ui};
+use egui::{RichText, Ui, UiBuilder};
+
+/// Width of the part beside the charts.
+const BESIDE: f32 = 320.0;
+/// Width from which charts and words stand side by side.
+const WIDE: f32 = 1_000.0;
+
+/// What the judgement was made of: run, steps, epochs, state, settings.
+type Judged = (std::path::PathBuf, usize, usize, bool, TrainSpec);
 
 /// The panel.
 #[derive(Debug, Default)]
 pub struct TrainingPanel {
     charts: Charts,
     settings: Settings,
+    judged: Option<Judged>,
+    findings: Vec<Finding>,
 }
 
 impl Panel for TrainingPanel {
@@ -26,7 +39,7 @@ impl Panel for TrainingPanel {
     }
 
     fn help(&self) -> &'static str {
-        "Loss and accuracy while the network learns, speed, and the time that is left"
+        "Loss and accuracy while the network learns, what they mean, speed, and the time that is left"
     }
 
     fn ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
@@ -37,28 +50,208 @@ impl Panel for TrainingPanel {
 
 impl TrainingPanel {
     fn all_ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+        self.settings_ui(cx, ui, out);
+        self.judge(cx);
+        let has_charts = charts::has_content(cx);
+        let has_words = !self.findings.is_empty() || !cx.runs.queue.is_empty() || cx.runs.search.is_some();
+        if let Some(run) = cx.run {
+            ui.add_space(2.0);
+            progress_ui(cx, run, ui);
+        }
+        if !has_charts && !has_words {
+            empty_ui(cx, ui, out);
+            return;
+        }
+        ui.add_space(2.0);
+        if !has_words {
+            self.charts.ui(cx, ui, out);
+            return;
+        }
+        let room = ui.available_rect_before_wrap();
+        if room.width() < WIDE || !has_charts {
+            self.words_ui(cx, ui, out);
+            if has_charts {
+                self.charts.ui(cx, ui, out);
+            }
+            return;
+        }
+        let (left, right) = room.split_left_right_at_x(room.right() - BESIDE);
+        let used = ui.scope_builder(UiBuilder::new().max_rect(left.with_max_x(left.right() - size::STEP)), |ui| {
+            self.charts.ui(cx, ui, out);
+        });
+        let right = right.with_min_x(right.left() + size::STEP);
+        let height = used.response.rect.height().max(size::STEP * 20.0);
+        let right = egui::Rect::from_min_size(right.min, egui::vec2(right.width(), height));
+        ui.scope_builder(UiBuilder::new().max_rect(right), |ui| {
+            egui::ScrollArea::vertical().id_salt("training-words").auto_shrink([false; 2]).show(ui, |ui| {
+                self.words_ui(cx, ui, out);
+            });
+        });
+    }
+
+    fn settings_ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         self.settings.begin(cx);
         ui.horizontal_wrapped(|ui| {
             self.settings.epochs_ui(ui);
             self.settings.batch_ui(ui);
             self.settings.rate_ui(ui);
+            let can_search = !cx.runs.is_busy && cx.plan.is_complete();
+            let find = ui.add_enabled(can_search, egui::Button::new("Find rate"));
+            let hover = "Train a copy for 100 steps with a growing learning rate, and see which one makes the loss fall fastest";
+            if find.on_hover_text(hover).on_disabled_hover_text("Rates are searched while nothing trains").clicked() {
+                out.push(UiCommand::Runs(RunsCommand::FindRate));
+            }
             self.settings.optimizer_ui(ui);
             self.settings.schedule_ui(ui);
             self.settings.dtype_ui(ui);
-            if cx.run.is_some() {
-                self.charts.options_ui(ui);
+            if cx.runs.is_busy {
+                ui.separator();
+                apply_ui(cx, ui, out);
+                let queue = ui.add_enabled(cx.plan.is_complete(), egui::Button::new("Add to queue"));
+                let hover = "Train the network as it is now once the runs before it have ended";
+                if queue.on_hover_text(hover).on_disabled_hover_text("The network has an error").clicked() {
+                    out.push(UiCommand::Runs(RunsCommand::Enqueue));
+                }
             }
         });
         self.settings.end(cx, out);
-        match cx.run {
-            None => empty_ui(cx, ui, out),
-            Some(run) => {
-                ui.add_space(2.0);
-                progress_ui(cx, run, ui);
-                ui.add_space(2.0);
-                self.charts.ui(run, ui);
+    }
+
+    /// Judges anew when an epoch has ended, or every hundred steps.
+    fn judge(&mut self, cx: &PanelCx<'_>) {
+        let Some(run) = cx.run else {
+            self.judged = None;
+            self.findings.clear();
+            return;
+        };
+        let spec = &cx.document.training;
+        let key = (run.folder.clone(), run.steps.len() / 100, run.epochs.len(), run.is_active(), spec.clone());
+        if self.judged.as_ref() != Some(&key) {
+            self.findings = judgement::judge(run, spec, cx.data.counts[0]);
+            self.judged = Some(key);
+        }
+    }
+
+    fn words_ui(&self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+        if let Some(search) = &cx.runs.search {
+            search_ui::ui(cx, search, ui, out);
+            ui.add_space(size::STEP);
+        }
+        if !self.findings.is_empty() {
+            kit::title(ui, "What the curves say");
+            for finding in &self.findings {
+                finding_ui(cx, finding, ui, out);
+            }
+            ui.add_space(size::STEP);
+        }
+        if !cx.runs.queue.is_empty() {
+            queue_ui(cx, ui, out);
+        }
+    }
+}
+
+fn set_training(spec: TrainSpec) -> UiCommand {
+    UiCommand::Edit { edit: Edit::SetTraining(Box::new(spec)), path: Some(Vec::new()), gesture: None }
+}
+
+fn finding_ui(cx: &PanelCx<'_>, finding: &Finding, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+    let tokens = Tokens::of(ui);
+    let color = match finding.tone {
+        Tone::Bad => tokens.error,
+        Tone::Hint => tokens.warning,
+        Tone::Good => tokens.ok,
+    };
+    let frame =
+        egui::Frame::new().fill(tokens.card).corner_radius(size::RADIUS).inner_margin(egui::Margin::symmetric(10, 6));
+    frame.show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.spacing_mut().item_spacing.y = 3.0;
+        ui.label(RichText::new(finding.title).color(color));
+        ui.label(RichText::new(&finding.evidence).color(tokens.text));
+        if !finding.advice.is_empty() {
+            ui.label(RichText::new(finding.advice).color(tokens.text_weak));
+        }
+        if let Some(remedy) = &finding.remedy {
+            let is_done = remedy.spec == cx.document.training;
+            let button = ui.add_enabled(!is_done, egui::Button::new(&remedy.label));
+            let hover =
+                "Change the training settings of this network; Ctrl+Z takes it back. It holds from the next run on";
+            if button.on_hover_text(hover).clicked() {
+                out.push(set_training(remedy.spec.clone()));
             }
         }
+    });
+}
+
+/// Brings rate and schedule of the run under way to those of the document.
+fn apply_ui(cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+    let Some(run) = cx.run.filter(|run| matches!(run.state, RunState::Training | RunState::Paused)) else { return };
+    let spec = &cx.document.training;
+    let (rate, schedule) = in_force(run);
+    let rate_differs = rate.is_some_and(|rate| (rate - spec.learning_rate).abs() > spec.learning_rate * 1e-9);
+    let schedule_differs = schedule.is_some_and(|schedule| schedule != spec.schedule);
+    if !(rate_differs || schedule_differs) {
+        return;
+    }
+    let mut words = Vec::new();
+    if rate_differs {
+        words.push(format!("rate {}", rate_text(spec.learning_rate)));
+    }
+    if schedule_differs {
+        words.push(settings::schedule_name(spec.schedule).to_lowercase());
+    }
+    let hover = "Change the run under way from its next step on. A schedule then runs over what is left. The change is stored with the run and marked in the charts";
+    if kit::main_button(ui, &format!("Use {} now", words.join(", "))).on_hover_text(hover).clicked() {
+        if schedule_differs {
+            out.push(UiCommand::Runs(RunsCommand::SetSchedule(spec.schedule)));
+        }
+        if rate_differs {
+            out.push(UiCommand::Runs(RunsCommand::SetRate(spec.learning_rate)));
+        }
+    }
+}
+
+/// Base rate and schedule of a run, as it started or was changed last.
+fn in_force(run: &RunView) -> (Option<f64>, Option<Schedule>) {
+    let last = run.changes.last();
+    let rate = last.map(|change| change.base_rate).or(run.started_with.as_ref().map(|spec| spec.learning_rate));
+    let told = run.changes.iter().rev().find_map(|change| change.schedule.as_deref());
+    let schedule =
+        told.and_then(|json| serde_json::from_str(json).ok()).or(run.started_with.as_ref().map(|spec| spec.schedule));
+    (rate, schedule)
+}
+
+fn queue_ui(cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+    let tokens = Tokens::of(ui);
+    let queue = &cx.runs.queue;
+    ui.horizontal(|ui| {
+        kit::title(ui, format!("Queue, {} waiting", queue.len()));
+        let mut is_held = cx.runs.is_held;
+        let hold = ui.checkbox(&mut is_held, "Hold");
+        if hold.on_hover_text("Start nothing by itself until this is off again").changed() {
+            out.push(UiCommand::Runs(RunsCommand::HoldQueue(is_held)));
+        }
+    });
+    for (at, queued) in queue.iter().enumerate() {
+        ui.horizontal(|ui| {
+            let name = &queued.document.name;
+            let mut button = |text: &str, what: &str, is_enabled: bool, command: RunsCommand| {
+                let button = ui.add_enabled(is_enabled, egui::Button::new(text).small());
+                button.widget_info(|| {
+                    egui::WidgetInfo::labeled(egui::Role::Button, is_enabled, format!("{what} {name}, {}", at + 1))
+                });
+                if button.on_hover_text(format!("{what} in the queue")).clicked() {
+                    out.push(UiCommand::Runs(command));
+                }
+            };
+            button("↑", "Move up", at > 0, RunsCommand::MoveQueued { from: at, to: at.saturating_sub(1) });
+            button("↓", "Move down", at + 1 < queue.len(), RunsCommand::MoveQueued { from: at, to: at + 1 });
+            button("×", "Remove", true, RunsCommand::RemoveQueued(at));
+            let words = settings::in_words(&queued.document.training);
+            let label = egui::Label::new(RichText::new(format!("{}. {name}", at + 1)).color(tokens.text_strong));
+            ui.add(label.truncate()).on_hover_text(&words);
+        });
+        kit::weak(ui, settings::in_words(&queued.document.training));
     }
 }
 
@@ -82,7 +275,7 @@ fn progress_ui(cx: &PanelCx<'_>, run: &RunView, ui: &mut Ui) {
     let tokens = Tokens::of(ui);
     let done = run.steps.last().map_or(0, |step| step.step);
     let per_epoch = run.steps_per_epoch.max(1);
-    let epochs = run.total_steps.div_ceil(per_epoch);
+    let epochs = run.total_epochs();
     let in_epoch = if done == 0 { 0 } else { (done - 1) % per_epoch + 1 };
     #[expect(clippy::cast_possible_truncation, reason = "a share for a bar")]
     let share = |part: u64, whole: u64| (part as f64 / whole.max(1) as f64) as f32;
@@ -92,13 +285,10 @@ fn progress_ui(cx: &PanelCx<'_>, run: &RunView, ui: &mut Ui) {
             ui.spacing_mut().item_spacing.y = 3.0;
             let (words, color) = state_words(run, tokens);
             ui.label(RichText::new(words).color(color));
-            if run.revision == cx.revision {
-                ui.label(RichText::new(&run.name).small().color(tokens.text_weak))
-                    .on_hover_text(run.folder.display().to_string());
-            } else {
-                ui.label(RichText::new("Network changed since").small().color(tokens.warning))
-                    .on_hover_text("The curves belong to the network as it was when this run started");
-            }
+            ui.horizontal(|ui| {
+                ui.spacing_mut().item_spacing.x = 8.0;
+                run_name_ui(cx, run, ui);
+            });
         });
         ui.vertical(|ui| {
             ui.spacing_mut().item_spacing.y = 4.0;
@@ -113,19 +303,29 @@ fn progress_ui(cx: &PanelCx<'_>, run: &RunView, ui: &mut Ui) {
             kit::gauge(ui, share(done, run.total_steps), 190.0, tokens.bar, &text, "The run")
                 .on_hover_text("Steps of the whole run");
         });
-        let left = match (&run.state, run.left_secs) {
-            (RunState::Training | RunState::Paused, Some(secs)) => text::duration(secs),
-            _ => "–".into(),
-        };
         kit::figure(ui, "Elapsed", text::duration(run.elapsed_secs), "Time since the start, pauses not counted");
-        kit::figure(ui, "Left", left, "At the present speed");
+        let (left, hover) = left_words(run);
+        kit::figure(ui, "Left", left, &hover);
         kit::figure(ui, "Speed", format!("{:.0} images/s", run.images_per_sec), "Training images a second, smoothed");
         let last = run.steps.last();
         let rate = last.map_or_else(|| "–".into(), |step| rate_text(step.learning_rate));
         kit::figure(ui, "Learning rate", rate, "Of the last step, as the schedule has it");
         let measured = run.measured_bytes.map_or_else(|| "–".into(), text::bytes);
-        kit::figure(ui, "RAM measured", measured, "The most that the engine really held at once");
-        if let Some(best) = run.epochs.iter().rev().find(|epoch| epoch.is_best) {
+        let planned = cx.cost.memory.training_planned_bytes;
+        let hover = if run.revision == cx.revision {
+            format!(
+                "The most that the engine really held at once. Planned for this network: {}; the Cost panel explains the difference",
+                text::bytes(planned)
+            )
+        } else {
+            "The most that the engine really held at once".into()
+        };
+        kit::figure(ui, "RAM measured", measured, &hover);
+        if run.revision == cx.revision {
+            let hover = "What this network was planned to hold at the fullest moment of a step";
+            kit::figure(ui, "RAM planned", text::bytes(planned), hover);
+        }
+        if let Some(best) = run.best() {
             let text = RichText::new(format!("Epoch {}: {:.2} %", best.epoch, best.accuracy * 100.0))
                 .color(tokens.series_best);
             kit::figure(ui, "Best", text, "Epoch with the lowest validation loss, and its validation accuracy");
@@ -133,8 +333,57 @@ fn progress_ui(cx: &PanelCx<'_>, run: &RunView, ui: &mut Ui) {
     });
 }
 
-fn rate_text(rate: f64) -> String {
-    if rate >= 1e-4 { format!("{rate:.5}").trim_end_matches('0').to_owned() } else { format!("{rate:.2e}") }
+/// The run's name, and where its weights came from.
+fn run_name_ui(cx: &PanelCx<'_>, run: &RunView, ui: &mut Ui) {
+    let tokens = Tokens::of(ui);
+    if run.revision == cx.revision {
+        ui.label(RichText::new(cx.runs.name(&run.folder)).small().color(tokens.text_weak))
+            .on_hover_text(run.folder.display().to_string());
+    } else {
+        ui.label(RichText::new("Network changed since").small().color(tokens.warning)).on_hover_text(
+            "The curves belong to the network as it was when this run started. Train asks whether its weights are kept where they fit",
+        );
+    }
+    if let Some(weights) = &run.weights {
+        let all = weights.matched.len() + weights.missing.len() + weights.mismatched.len();
+        let words = format!("{} of {all} tensors kept", weights.matched.len());
+        let mut hover = format!("Kept from the earlier run: {}", list(&weights.matched));
+        for (what, names) in [
+            ("Drawn anew, not in the earlier run", &weights.missing),
+            ("Drawn anew, of another shape", &weights.mismatched),
+            ("Not needed any more", &weights.unused),
+        ] {
+            if !names.is_empty() {
+                hover.push_str(&format!("\n{what}: {}", list(names)));
+            }
+        }
+        ui.label(RichText::new(words).small().color(tokens.text_weak)).on_hover_text(hover);
+    }
+}
+
+fn list(names: &[String]) -> String {
+    let shown: Vec<&str> = names.iter().take(12).map(String::as_str).collect();
+    let more = names.len().saturating_sub(shown.len());
+    let text = shown.join(", ");
+    if more > 0 { format!("{text} and {more} more") } else { text }
+}
+
+/// The time that is left, with its range.
+fn left_words(run: &RunView) -> (String, String) {
+    let (RunState::Training | RunState::Paused, Some(secs)) = (&run.state, run.left_secs) else {
+        return ("–".into(), "Known once some steps are done".into());
+    };
+    match run.left_range {
+        Some((least, most)) => (
+            text::duration(secs),
+            format!(
+                "Between {} and {}: as fast and as slow as the run has been lately",
+                text::duration(least),
+                text::duration(most)
+            ),
+        ),
+        None => (text::duration(secs), "At the present speed".into()),
+    }
 }
 
 fn state_words(run: &RunView, tokens: &Tokens) -> (String, egui::Color32) {
@@ -149,6 +398,3 @@ fn state_words(run: &RunView, tokens: &Tokens) -> (String, egui::Color32) {
         RunState::Failed(why) => (format!("Failed. {why}"), tokens.error),
     }
 }
-
-/// Space that the charts never go below.
-pub(super) const MIN_CHART: f32 = size::STEP * 12.0;

@@ -1,6 +1,6 @@
 //! What the worker can be told, and what it is told with. Plain data.
 
-use super::RunId;
+use super::{RateSearchRequest, RunId};
 use crate::data::Split;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -291,6 +291,10 @@ pub enum Command {
     Checkpoint,
     /// Change the base learning rate from the next step on.
     SetLearningRate(f64),
+    /// Change the schedule (as JSON) from the next step on; it then runs over what is left of the run.
+    SetSchedule(String),
+    /// Search for a learning rate on a copy of the network, while nothing trains.
+    FindRate(Box<RateSearchRequest>),
     /// Look at layers. Of several waiting looks the newest wins.
     Probe(Box<ProbeRequest>),
     /// Measure on a split of the data. While a run trains this happens between two of its steps.

@@ -5,6 +5,8 @@
 
 mod command;
 mod report;
+mod results;
+mod tuning;
 
 pub use command::{
     Command, DeviceChoice, DeviceInfo, DeviceKind, EvaluateRequest, ImageRef, NetworkRef, PredictRequest, ProbeRequest,
@@ -14,12 +16,14 @@ pub use report::{
     ChannelStats, CheckRow, ClassScore, EpochReport, EvaluateReport, LayerProbe, LayerTime, LayerTimesReport,
     MemoryReport, Mistake, Plane, Prediction, ProbeReport, Started, StepReport, WeightsReport,
 };
+pub use results::{Answer, ClassScores, EpochResults};
+pub use tuning::{RateAdvice, RateChange, RatePoint, RateSearch, RateSearchRequest};
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Version of the messages. Both sides must agree.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// Build of this program, sent in the first message.
 pub const BUILD: &str = env!("CARGO_PKG_VERSION");
@@ -173,13 +177,22 @@ pub enum Event {
         /// The run.
         run: RunId,
     },
-    /// The base learning rate was changed.
-    LearningRate {
+    /// What became of the validation images at the end of an epoch.
+    Results {
         /// The run.
         run: RunId,
-        /// The new base rate.
-        rate: f64,
+        /// Confusion, examples.
+        results: Box<EpochResults>,
     },
+    /// The learning rate or its schedule was changed.
+    RateChanged {
+        /// The run.
+        run: RunId,
+        /// What holds from now on.
+        change: RateChange,
+    },
+    /// A search for a learning rate, so far or as a whole.
+    RateSearch(Box<RateSearch>),
     /// A run ended as it should.
     Finished {
         /// The run.

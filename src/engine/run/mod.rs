@@ -9,11 +9,15 @@
 //! last.safetensors     the last weights, once the run has ended
 //! ```
 //!
+//! Three smaller files are described in `extras.rs`.
+//!
 //! Files are written under another name, synced and renamed. Knows no burn: window and command line read runs with it.
 
+mod extras;
 mod metrics;
 
-pub use metrics::{Metrics, MetricsWriter, epoch_json, step_json};
+pub use extras::RunNote;
+pub use metrics::{Metrics, MetricsWriter, epoch_json, epochs_only, step_json};
 
 use super::protocol::FinishReason;
 use crate::platform;
@@ -176,6 +180,7 @@ impl RunFolder {
     pub fn list(parent: &Path) -> Vec<Self> {
         let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
         let mut runs: Vec<_> = entries
+            .filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'))
             .filter_map(|entry| Self::open(entry.path()).ok())
             .map(|folder| (folder.record().map_or(0, |record| record.created), folder))
             .collect();

@@ -2,8 +2,8 @@
 
 use super::super::devices::Opened;
 use super::super::protocol::{
-    EvaluateReport, EvaluateRequest, ImageRef, LayerTimesReport, Mistake, NetworkRef, PredictRequest, Prediction,
-    ProbeReport, ProbeRequest, TimeRequest,
+    Answer, EvaluateReport, EvaluateRequest, ImageRef, LayerTimesReport, Mistake, NetworkRef, PredictRequest,
+    Prediction, ProbeReport, ProbeRequest, TimeRequest,
 };
 use super::super::run::RunFolder;
 use super::super::weights::read_safetensors;
@@ -249,18 +249,29 @@ pub(super) fn evaluate(
 
 fn count_mistakes(report: &mut EvaluateReport, truths: &[u32], indices: &[u32], rows: &[Vec<f32>]) {
     let n = report.classes.len();
-    for ((&truth, &index), row) in truths.iter().zip(indices).zip(rows) {
-        let Some((guess, &probability)) = row.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)) else { continue };
-        if guess < n
-            && let Some(count) = report.confusion.get_mut(truth as usize * n + guess)
+    for Answer { index, truth, guess, probability } in answers(truths, indices, rows) {
+        if (guess as usize) < n
+            && let Some(count) = report.confusion.get_mut(truth as usize * n + guess as usize)
         {
             *count += 1;
         }
-        if guess != truth as usize {
-            let guess = u32::try_from(guess).unwrap_or(u32::MAX);
-            report.worst.push(Mistake { index: u64::from(index), truth, guess, probability });
+        if guess != truth {
+            report.worst.push(Mistake { index, truth, guess, probability });
         }
     }
+}
+
+/// What the network says of each image of a batch.
+pub(super) fn answers<'a>(
+    truths: &'a [u32],
+    indices: &'a [u32],
+    rows: &'a [Vec<f32>],
+) -> impl Iterator<Item = Answer> + 'a {
+    truths.iter().zip(indices).zip(rows).filter_map(|((&truth, &index), row)| {
+        let (guess, &probability) = row.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1))?;
+        let guess = u32::try_from(guess).unwrap_or(u32::MAX);
+        Some(Answer { index: u64::from(index), truth, guess, probability })
+    })
 }
 
 /// Classes of pictures; one that cannot be read gets its reason.

@@ -5,6 +5,7 @@
 //! supervisor on the other side.
 
 mod answer;
+mod finder;
 mod inbox;
 mod outbox;
 mod progress;
@@ -172,11 +173,17 @@ impl Worker {
     fn handle(&mut self, command: Command) {
         match command {
             Command::Train { run, request } => session::train(self, run, &request),
+            Command::FindRate(request) => {
+                if let Err(error) = finder::find(self, &request) {
+                    self.fail(None, &error);
+                }
+            }
             Command::Pause
             | Command::Resume
             | Command::Stop { .. }
             | Command::Checkpoint
             | Command::SetLearningRate(_)
+            | Command::SetSchedule(_)
             | Command::Shutdown => {}
             other => self.answer(other),
         }

@@ -1,8 +1,11 @@
 //! One training run: preparation, steps, epochs, checkpoints, and the commands that come in between.
 
+mod rates;
+
 use super::super::memory::Measurement;
 use super::super::protocol::{
-    Command, EpochReport, Event, FinishReason, RunId, Started, StepReport, TrainRequest, WeightsReport,
+    Answer, Command, EpochReport, EpochResults, Event, FinishReason, RateChange, RunId, Started, StepReport,
+    TrainRequest, WeightsReport,
 };
 use super::super::run::{MetricsWriter, RunError, RunFolder, RunRecord, RunStatus, now_secs};
 use super::super::weights::write_safetensors;
@@ -10,9 +13,9 @@ use super::super::{EngineError, LoadReport, TrainJob, Trainer};
 use super::answer::{self, Body, CLASSES, DOCUMENT, Model};
 use super::progress::{Exact, Progress, Sums};
 use super::{Worker, WorkerError};
-use crate::data::{Batch, Dataset, Order, Split};
+use crate::data::{Batch, BatchTarget, Dataset, Order, Split};
 use crate::graph::{Document, EarlyStop};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -46,6 +49,16 @@ struct Session {
     steps_here: u64,
     speed: Option<f64>,
     probe_after: Instant,
+    /// Changes of the learning rate that an interrupted run made after its last checkpoint.
+    pending: VecDeque<RateChange>,
+}
+
+/// What the validation images say at the end of an epoch.
+#[derive(Default)]
+struct Validation {
+    loss: Option<f64>,
+    metrics: Vec<(String, f64)>,
+    answers: Vec<Answer>,
 }
 
 /// Trains, and tells how it went. The network stays in the worker for questions.
@@ -123,6 +136,7 @@ fn prepare(worker: &mut Worker, run: RunId, request: &TrainRequest) -> Result<Se
         halvings,
         ..RunRecord::default()
     };
+    let mut pending = VecDeque::new();
     let folder = match stored {
         Some((folder, old)) => {
             (record.id, record.created) = (old.id, old.created);
@@ -137,6 +151,8 @@ fn prepare(worker: &mut Worker, run: RunId, request: &TrainRequest) -> Result<Se
             }
             // Nothing is lost by cutting: the steps after the checkpoint are taken again.
             folder.cut_metrics(trainer.step_index())?;
+            folder.cut_results(trainer.step_index())?;
+            pending = rates::pending(&folder, trainer.step_index())?;
             if request.epochs.is_some() {
                 document.save(&folder.document_path())?;
             }
@@ -176,6 +192,7 @@ fn prepare(worker: &mut Worker, run: RunId, request: &TrainRequest) -> Result<Se
         steps_here: 0,
         speed: None,
         probe_after: Instant::now(),
+        pending,
     };
     if request.start_from.is_some() && checkpoint.is_none() {
         // Weights from elsewhere cannot be drawn again from the seed.
@@ -253,6 +270,7 @@ impl Session {
             if let Some(end) = self.control(worker)? {
                 return Ok(Some(end));
             }
+            self.replay_changes(worker)?;
             let start = Instant::now();
             let micro = batches.by_ref().take(self.accumulate).collect::<Result<Vec<Batch>, _>>()?;
             if micro.is_empty() {
@@ -304,7 +322,7 @@ impl Session {
     fn end_epoch(&mut self, worker: &mut Worker) -> Result<Option<End>, WorkerError> {
         worker.out.flush();
         let start = Instant::now();
-        let Some((validation_loss, validation_metrics)) = self.validate(worker)? else {
+        let Some(validation) = self.validate(worker)? else {
             // Cut short by a stop: the epoch is judged when the run is resumed.
             return Ok(Some(match self.control(worker)? {
                 Some(end) => end,
@@ -312,15 +330,15 @@ impl Session {
             }));
         };
         let (train_loss, train_metrics) = self.progress.sums.means();
-        let judged = validation_loss.unwrap_or(train_loss);
+        let judged = validation.loss.unwrap_or(train_loss);
         let is_best = judged.is_finite() && self.progress.best.is_none_or(|best| judged < best.0);
         let epoch = EpochReport {
             epoch: self.progress.epoch,
             step: trainer(worker)?.step_index(),
             train_loss,
             train_metrics,
-            validation_loss,
-            validation_metrics,
+            validation_loss: validation.loss,
+            validation_metrics: validation.metrics,
             secs: self.progress.sums.secs.0 + start.elapsed().as_secs_f64(),
             is_best,
         };
@@ -329,7 +347,14 @@ impl Session {
             self.write_weights(worker, &self.folder.best_path())?;
         }
         self.metrics.epoch(&epoch)?;
+        let (number, step) = (epoch.epoch, epoch.step);
         worker.out.send(&Event::Epoch { run: self.run, epoch });
+        if !validation.answers.is_empty() {
+            let classes = u32::try_from(self.dataset.classes().len()).unwrap_or(u32::MAX);
+            let results = EpochResults::count(number, step, classes, validation.answers);
+            self.folder.add_results(&results)?;
+            worker.out.send(&Event::Results { run: self.run, results: Box::new(results) });
+        }
         self.tell_memory(worker);
         let stop = self.document.training.early_stop.is_some_and(|rule| self.is_stale(rule, judged));
         self.progress.epoch += 1;
@@ -350,11 +375,11 @@ impl Session {
         self.progress.stale >= rule.patience.max(1)
     }
 
-    /// Loss and metrics over the validation images; `None` if cut short.
-    #[expect(clippy::type_complexity, reason = "loss and named metrics, as every report has them")]
-    fn validate(&self, worker: &mut Worker) -> Result<Option<(Option<f64>, Vec<(String, f64)>)>, WorkerError> {
+    /// Loss, metrics and every answer to the validation images; `None` if cut short.
+    fn validate(&self, worker: &mut Worker) -> Result<Option<Validation>, WorkerError> {
+        let mut found = Validation::default();
         if self.dataset.is_empty(Split::Validation) {
-            return Ok(Some((None, Vec::new())));
+            return Ok(Some(found));
         }
         let inbox = std::sync::Arc::clone(&worker.inbox);
         let trainer = trainer(worker)?;
@@ -363,14 +388,21 @@ impl Session {
             if inbox.is_stopping() {
                 return Ok(None);
             }
-            let outcome = trainer.evaluate(&batch?)?;
+            let batch = batch?;
+            let outcome = trainer.evaluate(&batch)?;
             loss += outcome.loss_sum;
             count += outcome.count;
             correct += outcome.correct;
             judged += outcome.judged;
+            if let BatchTarget::Class(truths) = &batch.target {
+                found.answers.extend(answer::answers(truths, &batch.indices, &outcome.probabilities));
+            }
         }
-        let metrics = if judged > 0 { vec![("accuracy".into(), correct as f64 / judged as f64)] } else { Vec::new() };
-        Ok(Some(((count > 0).then(|| loss / count as f64), metrics)))
+        if judged > 0 {
+            found.metrics.push(("accuracy".into(), correct as f64 / judged as f64));
+        }
+        found.loss = (count > 0).then(|| loss / count as f64);
+        Ok(Some(found))
     }
 
     /// Handles what came in; holds while paused. `Some` ends the run.
@@ -402,14 +434,14 @@ impl Session {
                 Command::Stop { keep_best } => return Ok(Some(End::Done(FinishReason::Stopped, keep_best))),
                 Command::Checkpoint => self.checkpoint(worker)?,
                 Command::SetLearningRate(rate) => self.set_learning_rate(worker, rate)?,
+                Command::SetSchedule(schedule) => self.set_schedule(worker, schedule)?,
                 Command::Shutdown => return Ok(Some(End::Closed)),
                 Command::Train { run, .. } => {
                     let busy = "A worker trains one run at a time. Another one is training. Stop it first.";
                     worker.out.send(&Event::Failed { run: Some(run), message: busy.into() });
                 }
-                Command::Open { .. } | Command::CheckDevice => {
-                    let busy =
-                        "The device can be changed or tested while nothing trains. A run is training. Stop it first.";
+                Command::Open { .. } | Command::CheckDevice | Command::FindRate(_) => {
+                    let busy = "The device can be changed or tested, and rates be searched, while nothing trains. A run is training. Stop it first.";
                     worker.out.send(&Event::Failed { run: None, message: busy.into() });
                 }
                 Command::TimeLayers(request) => {
@@ -424,17 +456,6 @@ impl Session {
                 other @ (Command::Evaluate(_) | Command::Predict(_) | Command::ListDevices) => worker.answer(other),
             }
         }
-    }
-
-    fn set_learning_rate(&mut self, worker: &mut Worker, rate: f64) -> Result<(), WorkerError> {
-        if rate.is_finite() && rate >= 0.0 {
-            trainer(worker)?.set_base_learning_rate(rate);
-            worker.out.send(&Event::LearningRate { run: self.run, rate });
-        } else {
-            let message = format!("A learning rate must be a number of at least 0. Received {rate}.");
-            worker.out.send(&Event::Failed { run: None, message });
-        }
-        Ok(())
     }
 
     fn tell_memory(&self, worker: &Worker) {

@@ -61,6 +61,7 @@ impl Window {
             path: &self.path,
             selection: &self.selection,
             run: None,
+            runs: &crate::ui::runs_view::RunsView::default(),
             data: &data,
             capacity_bytes: None,
             device: "CPU",

@@ -1,0 +1,441 @@
+//! What the curves of a run mean, in words: each finding with its evidence in numbers, and what to try.
+//!
+//! Pure functions of a run and its settings. Every rule asks for enough epochs or steps before it speaks.
+
+use super::charts::rate_text;
+use super::runs::{EpochPoint, RunState, RunView, StepPoint};
+use crate::engine::protocol::FinishReason;
+use crate::graph::{EarlyStop, Schedule, TrainSpec};
+use crate::text;
+
+/// How serious a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Tone {
+    /// The run is lost unless something changes.
+    Bad,
+    /// It could be better.
+    Hint,
+    /// As it should be.
+    Good,
+}
+
+/// A change of the settings that may help.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Remedy {
+    /// Text of its button.
+    pub(super) label: String,
+    /// The settings with it.
+    pub(super) spec: TrainSpec,
+}
+
+/// Something that the curves say.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Finding {
+    /// In a few words.
+    pub(super) title: &'static str,
+    /// How serious.
+    pub(super) tone: Tone,
+    /// The numbers behind it.
+    pub(super) evidence: String,
+    /// What to try.
+    pub(super) advice: &'static str,
+    /// An edit that does it.
+    pub(super) remedy: Option<Remedy>,
+}
+
+/// Steps before losses of steps are judged.
+const FEW_STEPS: usize = 50;
+/// Images of each class below which a data set is small.
+const FEW_IMAGES: usize = 50;
+
+/// Judges a run by its curves; `images` are its training images.
+pub(super) fn judge(run: &RunView, spec: &TrainSpec, images: usize) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let lost =
+        diverged(run, spec).or_else(|| no_gradient(run)).or_else(|| rising(run, spec)).or_else(|| stuck(run, spec));
+    if let Some(lost) = lost {
+        // What follows from a lost run is not worth reading.
+        return vec![lost];
+    }
+    let overfits = overfitting(run, spec);
+    if overfits.is_some() {
+        findings.extend(few_images(run, images));
+    }
+    let is_overfit = overfits.is_some();
+    findings.extend(overfits);
+    findings.extend(jumping(run, spec));
+    findings.extend(slow(run, spec));
+    if !is_overfit {
+        findings.extend(plateau(run, spec));
+        findings.extend(too_short(run, spec));
+    }
+    if findings.is_empty() {
+        findings.extend(sound(run));
+    }
+    findings.sort_by_key(|finding| finding.tone);
+    findings
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, count) = values.filter(|value| value.is_finite()).fold((0.0, 0_u32), |(sum, n), v| (sum + v, n + 1));
+    (count > 0).then(|| sum / f64::from(count))
+}
+
+/// Mean losses of the first and of the last steps.
+fn ends(steps: &[StepPoint]) -> Option<(f64, f64)> {
+    let first = mean(steps.iter().take(5).map(|step| step.loss))?;
+    let last = mean(steps.iter().rev().take(20).map(|step| step.loss))?;
+    Some((first, last))
+}
+
+fn with_rate(spec: &TrainSpec, factor: f64) -> Remedy {
+    // One digit, as people write rates.
+    let rate = format!("{:.0e}", spec.learning_rate * factor).parse().unwrap_or(spec.learning_rate * factor);
+    Remedy {
+        label: format!("Use learning rate {}", rate_text(rate)),
+        spec: TrainSpec { learning_rate: rate, ..spec.clone() },
+    }
+}
+
+fn diverged(run: &RunView, spec: &TrainSpec) -> Option<Finding> {
+    let RunState::Failed(why) = &run.state else { return None };
+    if !why.eq_ignore_ascii_case(FinishReason::Diverged.label()) {
+        return None;
+    }
+    let last = run.steps.iter().rev().find(|step| step.loss.is_finite())?;
+    Some(Finding {
+        title: "The loss ran away",
+        tone: Tone::Bad,
+        evidence: format!(
+            "After step {} the loss is no number; it was {:.3} there, at a learning rate of {}.",
+            text::count(last.step),
+            last.loss,
+            rate_text(last.learning_rate)
+        ),
+        advice: "Use a smaller learning rate, or clip gradients in the network's training settings.",
+        remedy: Some(with_rate(spec, 0.1)),
+    })
+}
+
+fn no_gradient(run: &RunView) -> Option<Finding> {
+    let last = run.steps.get(run.steps.len().checked_sub(20)?..)?;
+    let most = last.iter().map(|step| step.grad_norm).fold(0.0, f64::max);
+    (last.iter().all(|step| step.grad_norm.is_finite()) && most < 1e-7).then(|| Finding {
+        title: "Nothing flows back",
+        tone: Tone::Bad,
+        evidence: format!("Over the last 20 steps the gradients of all weights together are at most {most:.1e} long."),
+        advice: "Units are dead: their activation is flat for every image. Use LeakyReLU instead of ReLU, batch norm before it, or a smaller learning rate from the start.",
+        remedy: None,
+    })
+}
+
+fn rising(run: &RunView, spec: &TrainSpec) -> Option<Finding> {
+    if run.steps.len() < FEW_STEPS {
+        return None;
+    }
+    let (first, last) = ends(&run.steps)?;
+    (last > first * 1.1).then(|| Finding {
+        title: "The learning rate is too high",
+        tone: Tone::Bad,
+        evidence: format!("The loss rises: {first:.3} over the first steps, {last:.3} over the last 20."),
+        advice: "Use a smaller learning rate, or search for one.",
+        remedy: Some(with_rate(spec, 0.1)),
+    })
+}
+
+fn stuck(run: &RunView, spec: &TrainSpec) -> Option<Finding> {
+    if run.steps.len() < FEW_STEPS * 2 || run.classes.len() < 2 {
+        return None;
+    }
+    let (first, last) = ends(&run.steps)?;
+    // Guessing evenly among n classes costs ln n.
+    let guessing = (run.classes.len() as f64).ln();
+    if last < guessing * 0.95 || (first - last).abs() > first * 0.1 {
+        return None;
+    }
+    let is_small = spec.learning_rate < 1e-3;
+    Some(Finding {
+        title: "No progress",
+        tone: Tone::Bad,
+        evidence: format!(
+            "After {} steps the loss is {last:.3}; guessing among {} classes costs {guessing:.3}.",
+            text::count(run.steps.len() as u64),
+            run.classes.len()
+        ),
+        advice: if is_small {
+            "The learning rate is low. Use a larger one, or search for one."
+        } else {
+            "Look at the labels in the Data panel, and search for a learning rate. A deep network without batch norm may not start at all."
+        },
+        remedy: is_small.then(|| with_rate(spec, 10.0)),
+    })
+}
+
+fn overfitting(run: &RunView, spec: &TrainSpec) -> Option<Finding> {
+    let last = run.epochs.last()?;
+    let best = lowest(&run.epochs)?;
+    let is_worse = last.epoch >= best.epoch + 3 && last.loss > best.loss * 1.1;
+    if !(is_worse && last.train_loss < best.train_loss) {
+        return None;
+    }
+    let remedy = if spec.early_stop.is_none() {
+        Remedy {
+            label: "Stop early after 3 epochs".into(),
+            spec: TrainSpec { early_stop: Some(EarlyStop { patience: 3, min_delta: 0.0 }), ..spec.clone() },
+        }
+    } else {
+        let decay = if spec.weight_decay > 0.0 { spec.weight_decay * 3.0 } else { 1e-3 };
+        Remedy {
+            label: format!("Use weight decay {}", rate_text(decay)),
+            spec: TrainSpec { weight_decay: decay, ..spec.clone() },
+        }
+    };
+    Some(Finding {
+        title: "Overfitting",
+        tone: Tone::Hint,
+        evidence: format!(
+            "Validation loss was lowest in epoch {} ({:.3}) and is {:.3} now, while training loss fell from {:.3} to {:.3}.",
+            best.epoch, best.loss, last.loss, best.train_loss, last.train_loss
+        ),
+        advice: "The network learns the training images by heart. Add dropout, shift or mirror images, decay weights, or use fewer of them. The best epoch's weights are kept.",
+        remedy: Some(remedy),
+    })
+}
+
+fn few_images(run: &RunView, images: usize) -> Option<Finding> {
+    let classes = run.classes.len();
+    if classes == 0 || images == 0 || images / classes >= FEW_IMAGES {
+        return None;
+    }
+    Some(Finding {
+        title: "Few images",
+        tone: Tone::Hint,
+        evidence: format!(
+            "{} training images in {classes} classes: about {} each.",
+            text::count(images as u64),
+            images / classes
+        ),
+        advice: "Add images, or make more of those there are by shifting and mirroring.",
+        remedy: None,
+    })
+}
+
+fn jumping(run: &RunView, spec: &TrainSpec) -> Option<Finding> {
+    let last = run.epochs.get(run.epochs.len().checked_sub(6)?..)?;
+    let rises: Vec<f64> = last
+        .windows(2)
+        .filter_map(|pair| Some(pair.get(1)?.train_loss / pair.first()?.train_loss - 1.0))
+        .filter(|rise| *rise > 0.05)
+        .collect();
+    (rises.len() >= 2).then(|| Finding {
+        title: "The loss jumps",
+        tone: Tone::Hint,
+        evidence: format!(
+            "In {} of the last 5 epochs the training loss rose, by up to {:.0} %.",
+            rises.len(),
+            rises.iter().copied().fold(0.0, f64::max) * 100.0
+        ),
+        advice: "Steps go too far. Use a smaller learning rate, a larger batch, or a schedule that ends low.",
+        remedy: Some(with_rate(spec, 0.3)),
+    })
+}
+
+fn slow(run: &RunView, spec: &TrainSpec) -> Option<Finding> {
+    let first = run.epochs.first()?;
+    let last = run.epochs.last()?;
+    let gains: Vec<f64> = run
+        .epochs
+        .windows(2)
+        .filter_map(|pair| Some(1.0 - pair.get(1)?.train_loss / pair.first()?.train_loss))
+        .collect();
+    let is_steady = gains.len() >= 3 && gains.iter().all(|gain| (0.0..0.03).contains(gain));
+    if !is_steady || last.train_accuracy > 0.9 {
+        return None;
+    }
+    Some(Finding {
+        title: "The learning rate may be too low",
+        tone: Tone::Hint,
+        evidence: format!(
+            "The training loss falls steadily but slowly: {:.3} to {:.3} in {} epochs.",
+            first.train_loss,
+            last.train_loss,
+            run.epochs.len()
+        ),
+        advice: "Use a larger learning rate, or search for one.",
+        remedy: Some(with_rate(spec, 3.0)),
+    })
+}
+
+fn plateau(run: &RunView, spec: &TrainSpec) -> Option<Finding> {
+    let (before, last) = run.epochs.split_at_checked(run.epochs.len().checked_sub(4)?)?;
+    let (old, new) = (lowest(before)?, lowest(last)?);
+    if before.len() < 3 || new.loss < old.loss * 0.99 || run.state == RunState::Preparing {
+        return None;
+    }
+    let is_constant = spec.schedule == Schedule::Constant;
+    Some(Finding {
+        title: "Plateau",
+        tone: Tone::Hint,
+        evidence: format!(
+            "The lowest validation loss is {:.3}, of epoch {}; the last 4 epochs came to {:.3} at best.",
+            old.loss, old.epoch, new.loss
+        ),
+        advice: if is_constant {
+            "A schedule that lowers the learning rate towards the end often finds a little more."
+        } else {
+            "More epochs will not help. A larger network or more data may."
+        },
+        remedy: is_constant.then(|| Remedy {
+            label: "Use a cosine schedule".into(),
+            spec: TrainSpec { schedule: Schedule::Cosine { floor: 0.0 }, ..spec.clone() },
+        }),
+    })
+}
+
+fn too_short(run: &RunView, spec: &TrainSpec) -> Option<Finding> {
+    if !matches!(run.state, RunState::Finished(_)) {
+        return None;
+    }
+    let [.., before, last] = run.epochs.as_slice() else { return None };
+    let is_falling = last.is_best && last.loss < before.loss * 0.97;
+    let is_planned = u64::from(last.epoch) >= run.total_epochs();
+    (is_falling && is_planned).then(|| {
+        let epochs = spec.epochs.max(last.epoch).saturating_mul(2);
+        Finding {
+            title: "It was still learning",
+            tone: Tone::Hint,
+            evidence: format!(
+                "The last epoch was the best: validation loss {:.3} after {:.3}.",
+                last.loss, before.loss
+            ),
+            advice: "Train longer.",
+            remedy: Some(Remedy { label: format!("Use {epochs} epochs"), spec: TrainSpec { epochs, ..spec.clone() } }),
+        }
+    })
+}
+
+fn sound(run: &RunView) -> Option<Finding> {
+    let [first, .., last] = run.epochs.as_slice() else { return None };
+    let best = run.best()?;
+    Some(Finding {
+        title: "Looks sound",
+        tone: Tone::Good,
+        evidence: format!(
+            "Validation loss {:.3} after the first epoch, {:.3} in the best (epoch {}); training and validation go together ({:.3} and {:.3} now).",
+            first.loss, best.loss, best.epoch, last.train_loss, last.loss
+        ),
+        advice: "",
+        remedy: None,
+    })
+}
+
+fn lowest(epochs: &[EpochPoint]) -> Option<&EpochPoint> {
+    epochs.iter().filter(|epoch| epoch.loss.is_finite()).min_by(|a, b| a.loss.total_cmp(&b.loss))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run of epochs with these training and validation losses, ten steps each.
+    fn run(losses: &[(f64, f64)]) -> RunView {
+        let best = losses.iter().map(|(_, loss)| *loss).fold(f64::INFINITY, f64::min);
+        let mut so_far = f64::INFINITY;
+        let epochs: Vec<EpochPoint> = losses
+            .iter()
+            .zip(1..)
+            .map(|(&(train_loss, loss), epoch)| {
+                let is_best = loss < so_far && loss >= best;
+                so_far = so_far.min(loss);
+                let step = u64::from(epoch) * 10;
+                EpochPoint { epoch, step, train_loss, loss, train_accuracy: 0.8, is_best, ..EpochPoint::default() }
+            })
+            .collect();
+        let steps = epochs.iter().flat_map(|epoch| {
+            (1..=10).map(|n| StepPoint {
+                step: epoch.step - 10 + n,
+                loss: epoch.train_loss,
+                grad_norm: 1.0,
+                learning_rate: 1e-3,
+                ..StepPoint::default()
+            })
+        });
+        RunView {
+            steps: steps.collect(),
+            classes: (0..10).map(|n| n.to_string()).collect(),
+            total_steps: 1_000,
+            steps_per_epoch: 10,
+            state: RunState::Training,
+            epochs,
+            ..RunView::default()
+        }
+    }
+
+    fn titles(run: &RunView) -> Vec<&'static str> {
+        judge(run, &TrainSpec::default(), 5_000).into_iter().map(|finding| finding.title).collect()
+    }
+
+    #[test]
+    fn validation_that_turns_while_training_falls_is_overfitting_with_its_numbers() {
+        let run = run(&[(1.0, 0.9), (0.5, 0.5), (0.3, 0.42), (0.2, 0.45), (0.1, 0.5), (0.05, 0.6)]);
+        let findings = judge(&run, &TrainSpec::default(), 5_000);
+        let found = &findings[0];
+        assert_eq!(found.title, "Overfitting");
+        assert!(found.evidence.contains("epoch 3 (0.420)") && found.evidence.contains("0.600 now"), "{found:?}");
+        let remedy = found.remedy.as_ref().unwrap();
+        assert_eq!(remedy.spec.early_stop, Some(EarlyStop { patience: 3, min_delta: 0.0 }));
+        // With few images that is said too: 300 in 10 classes are 30 each.
+        let few = judge(&run, &TrainSpec::default(), 300);
+        assert!(few.iter().any(|finding| finding.title == "Few images" && finding.evidence.contains("about 30")));
+    }
+
+    #[test]
+    fn a_rising_loss_and_one_that_is_no_number_blame_the_learning_rate() {
+        let rising = run(&[(2.3, 2.3), (2.6, 2.5), (3.0, 2.9), (3.5, 3.2), (4.0, 3.9)]);
+        assert_eq!(titles(&rising), ["The learning rate is too high"]);
+        let mut lost = run(&[(2.3, 2.3)]);
+        lost.state = RunState::Failed("The loss is no longer a number; try a smaller learning rate".into());
+        let findings = judge(&lost, &TrainSpec::default(), 5_000);
+        assert_eq!(findings[0].title, "The loss ran away");
+        let rate = findings[0].remedy.as_ref().unwrap().spec.learning_rate;
+        assert!((rate - 1e-4).abs() < 1e-12, "{rate}");
+    }
+
+    #[test]
+    fn a_loss_that_stays_at_guessing_is_no_progress() {
+        // ln 10 = 2.3026
+        let run = run(&[(2.304, 2.303); 12]);
+        let findings = judge(&run, &TrainSpec { learning_rate: 1e-5, ..TrainSpec::default() }, 5_000);
+        assert_eq!(findings[0].title, "No progress");
+        assert!(findings[0].evidence.contains("2.303"), "{findings:?}");
+        assert!((findings[0].remedy.as_ref().unwrap().spec.learning_rate - 1e-4).abs() < 1e-12);
+    }
+
+    #[test]
+    fn gradients_of_nothing_are_dead_units() {
+        let mut run = run(&[(2.0, 2.0), (2.0, 2.0), (2.0, 2.0)]);
+        run.steps.iter_mut().for_each(|step| step.grad_norm = 0.0);
+        assert_eq!(titles(&run), ["Nothing flows back"]);
+    }
+
+    #[test]
+    fn slow_jumping_flat_and_short_runs_are_told_apart() {
+        let slow = run(&[(2.30, 2.2), (2.26, 2.16), (2.22, 2.12), (2.18, 2.08), (2.14, 2.04)]);
+        assert_eq!(titles(&slow), ["The learning rate may be too low"]);
+        let jumps = run(&[(1.0, 0.9), (0.5, 0.5), (0.7, 0.4), (0.4, 0.35), (0.6, 0.3), (0.4, 0.25), (0.5, 0.2)]);
+        assert_eq!(titles(&jumps), ["The loss jumps"]);
+        let flat = run(&[(0.9, 0.8), (0.5, 0.5), (0.4, 0.4), (0.38, 0.40), (0.37, 0.41), (0.36, 0.40), (0.35, 0.405)]);
+        assert_eq!(titles(&flat), ["Plateau"]);
+        let mut short = run(&[(1.0, 0.9), (0.6, 0.5), (0.4, 0.3)]);
+        (short.state, short.total_steps) = (RunState::Finished("All epochs done".into()), 30);
+        let findings = judge(&short, &TrainSpec { epochs: 3, ..TrainSpec::default() }, 5_000);
+        assert_eq!((findings[0].title, findings[0].remedy.as_ref().unwrap().spec.epochs), ("It was still learning", 6));
+    }
+
+    #[test]
+    fn a_good_run_is_called_sound_and_a_young_one_is_left_alone() {
+        assert_eq!(titles(&run(&[(1.0, 0.9), (0.5, 0.5), (0.3, 0.32), (0.2, 0.25)])), ["Looks sound"]);
+        assert!(titles(&run(&[(1.0, 0.9)])).is_empty());
+        assert!(titles(&RunView::default()).is_empty());
+    }
+}

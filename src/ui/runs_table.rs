@@ -1,0 +1,183 @@
+//! The table of the run list: head in sight, a click selects, Ctrl+click selects a second one.
+
+use super::UiCommand;
+use super::runs_panel::state_words;
+use super::runs_view::{RunRow, RunSummary, RunsCommand, RunsView};
+use super::theme::{Tokens, size};
+use crate::engine::run::RunStatus;
+use crate::text;
+use egui::{Align, Color32, Layout, RichText, Sense, Ui, vec2};
+use std::path::PathBuf;
+
+/// Titles, widths and what they mean.
+const COLUMNS: [(&str, f32, &str); 8] = [
+    ("", 26.0, "Whether its curves are shown in the Training panel"),
+    ("Run", 132.0, "The name that you gave it, else its folder's"),
+    ("Network", 112.0, "Name of the network"),
+    ("Started", 104.0, "When it was started"),
+    ("Epochs", 66.0, "Epochs done, and how many were asked for"),
+    ("Best accuracy", 92.0, "Validation accuracy of the epoch with the lowest validation loss"),
+    ("State", 110.0, "How it stands"),
+    ("Note", 160.0, "What you wrote about it"),
+];
+
+/// What the table shows.
+pub(super) struct RunsTable<'a> {
+    pub(super) runs: &'a RunsView,
+    pub(super) selected: &'a mut Vec<PathBuf>,
+    pub(super) out: &'a mut Vec<UiCommand>,
+}
+
+impl RunsTable<'_> {
+    /// Draws it.
+    pub(super) fn ui(&mut self, ui: &mut Ui) {
+        let own: f32 = COLUMNS.iter().map(|column| column.1).sum();
+        let spare = (ui.available_width() - own - size::STEP).max(0.0);
+        let columns: Vec<_> = COLUMNS
+            .iter()
+            .map(|(title, width, _)| {
+                let width = match *title {
+                    "Note" => width + spare * 0.6,
+                    "Run" | "Network" => width + spare * 0.2,
+                    _ => *width,
+                };
+                egui_table::Column::new(width).range(width..=width).resizable(false)
+            })
+            .collect();
+        egui_table::Table::new()
+            .id_salt("runs-table")
+            .num_rows(self.runs.rows.len() as u64)
+            .columns(columns)
+            .num_sticky_cols(2)
+            .headers([egui_table::HeaderRow::new(size::ROW)])
+            .show(ui, self);
+    }
+
+    fn row(&self, nr: u64) -> Option<&RunRow> {
+        self.runs.rows.get(usize::try_from(nr).ok()?)
+    }
+
+    fn shown_ui(&mut self, ui: &mut Ui, nr: u64) {
+        let tokens = Tokens::of(ui);
+        let Some(row) = self.row(nr).filter(|row| row.summary.is_ok()) else { return };
+        let is_shown = self.runs.shown.contains(&row.folder);
+        let (name, folder) = (row.name(), row.folder.clone());
+        let color = tokens.run(self.runs.color(&folder));
+        let (rect, response) = ui.allocate_exact_size(vec2(18.0, 18.0), Sense::click());
+        if is_shown {
+            ui.painter().circle_filled(rect.center(), 5.5, color);
+        }
+        let ring = if response.hovered() || response.has_focus() { tokens.text_strong } else { tokens.outline };
+        ui.painter().circle_stroke(rect.center(), 5.5, egui::Stroke::new(1.5, if is_shown { color } else { ring }));
+        response.widget_info(|| {
+            egui::WidgetInfo::selected(egui::Role::CheckBox, true, is_shown, format!("Show {name} in charts"))
+        });
+        if response.on_hover_text("Show or hide its curves in the Training panel").clicked() {
+            self.out.push(UiCommand::Runs(RunsCommand::Show(folder, !is_shown)));
+        }
+    }
+}
+
+fn state_color(summary: &RunSummary, tokens: &Tokens) -> Color32 {
+    match summary.status {
+        RunStatus::Running => tokens.accent,
+        RunStatus::Interrupted => tokens.warning,
+        RunStatus::Failed => tokens.error,
+        RunStatus::Finished => tokens.text,
+    }
+}
+
+/// Text, colour and hover text of a cell.
+fn cell(row: &RunRow, column: usize, tokens: &Tokens) -> (String, Color32, Option<String>) {
+    let summary = match &row.summary {
+        Ok(summary) => summary,
+        Err(why) => {
+            return match column {
+                1 => (row.folder_name(), tokens.warning, Some(row.folder.display().to_string())),
+                6 => ("Cannot be read".into(), tokens.warning, Some(why.clone())),
+                7 => (why.clone(), tokens.text_weak, Some(why.clone())),
+                _ => (String::new(), tokens.text_weak, None),
+            };
+        }
+    };
+    let record = &summary.record;
+    match column {
+        1 => (row.name(), tokens.text_strong, Some(row.folder.display().to_string())),
+        2 => (record.name.clone(), tokens.text, None),
+        3 => (text::ago(record.created), tokens.text, Some(text::date(record.created))),
+        4 => (format!("{} of {}", summary.epochs_done, record.epochs), tokens.text, None),
+        5 => match summary.best {
+            Some((epoch, accuracy, loss)) => (
+                format!("{:.2} %", accuracy * 100.0),
+                tokens.text_strong,
+                Some(format!("Epoch {epoch}, validation loss {loss:.4}")),
+            ),
+            None => ("–".into(), tokens.text_weak, None),
+        },
+        6 => {
+            let label = text::sentence(summary.status.label());
+            (label, state_color(summary, tokens), Some(state_words(summary)))
+        }
+        _ => (summary.note.note.replace('\n', " "), tokens.text_weak, Some(summary.note.note.clone())),
+    }
+}
+
+impl egui_table::TableDelegate for RunsTable<'_> {
+    fn header_cell_ui(&mut self, ui: &mut Ui, cell: &egui_table::HeaderCellInfo) {
+        let tokens = Tokens::of(ui);
+        ui.painter().rect_filled(ui.max_rect(), 0.0, tokens.panel);
+        let Some((title, _, hover)) = COLUMNS.get(cell.col_range.start) else { return };
+        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            ui.add_space(6.0);
+            let title = RichText::new(*title).small().color(tokens.text_weak);
+            ui.add(egui::Label::new(title).truncate()).on_hover_text(*hover);
+        });
+    }
+
+    fn row_ui(&mut self, ui: &mut Ui, nr: u64) {
+        let tokens = Tokens::of(ui);
+        let rect = ui.max_rect();
+        let Some(row) = self.row(nr) else { return };
+        let (folder, name) = (row.folder.clone(), row.name());
+        let is_selected = self.selected.contains(&folder);
+        let response = ui.interact(rect, ui.scope_id().with(("run", nr)), Sense::click());
+        response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Row, true, is_selected, format!("Run {name}")));
+        if is_selected {
+            ui.painter().rect_filled(rect, 0.0, tokens.selection);
+        } else if response.hovered() || response.has_focus() {
+            ui.painter().rect_filled(rect, 0.0, tokens.hover);
+        }
+        if response.clicked() {
+            let adds = ui.input(|input| input.modifiers.command || input.modifiers.shift);
+            if !adds {
+                *self.selected = vec![folder];
+            } else if is_selected {
+                self.selected.retain(|other| *other != folder);
+            } else {
+                // Two at most: the newest two of what was chosen.
+                let first = self.selected.pop();
+                *self.selected = first.into_iter().chain([folder]).collect();
+            }
+        }
+    }
+
+    fn cell_ui(&mut self, ui: &mut Ui, at: &egui_table::CellInfo) {
+        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            ui.add_space(6.0);
+            if at.col_nr == 0 {
+                self.shown_ui(ui, at.row_nr);
+                return;
+            }
+            let Some(row) = self.row(at.row_nr) else { return };
+            let (words, color, hover) = cell(row, at.col_nr, Tokens::of(ui));
+            let label = ui.add(egui::Label::new(RichText::new(words).color(color)).truncate().selectable(false));
+            if let Some(hover) = hover.filter(|hover| !hover.is_empty()) {
+                label.on_hover_text(hover);
+            }
+        });
+    }
+
+    fn default_row_height(&self) -> f32 {
+        size::ROW
+    }
+}

@@ -1,0 +1,325 @@
+//! Training as its user sees it: the run list, results, judgement, the queue, learning rates and kept weights, by labels
+//! on the real window with a real worker process.
+#![cfg(feature = "gui")]
+#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
+
+use egui::{Key, Modifiers, Role, vec2};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use striate::engine::run::RunFolder;
+use striate::ui::dialogs::{FileDialogs, Purpose, Reply};
+use striate::ui::runs::RunState;
+use striate::ui::{App, Options};
+
+/// Longest wait for the engine; a machine under load is slow.
+const PATIENCE: Duration = Duration::from_mins(4);
+
+/// Answers every file dialog with one path.
+struct Always(PathBuf);
+
+impl FileDialogs for Always {
+    fn ask(&mut self, _purpose: &Purpose, _frame: &eframe::Frame, reply: Reply) {
+        reply.send(Some(self.0.clone()));
+    }
+}
+
+/// A network that learns the built-in digits in a second an epoch.
+fn tiny(folder: &Path, epochs: u32) -> PathBuf {
+    let file = folder.join("tiny.json");
+    let json = serde_json::json!({
+        "format": "striate-document", "version": 1, "name": "Tiny",
+        "graph": {
+            "nodes": [
+                {"id": 1, "name": "input", "kind": "input", "settings": {"height": 28, "width": 28, "channels": 1}},
+                {"id": 2, "name": "conv", "kind": "conv2d",
+                    "settings": {"filters": 4, "kernel": [5, 5], "stride": [4, 4], "activation": "relu"}},
+                {"id": 3, "name": "flat", "kind": "flatten", "settings": {}},
+                {"id": 4, "name": "out", "kind": "dense", "settings": {"features": 10}},
+            ],
+            "links": [{"from": 1, "to": 2}, {"from": 2, "to": 3}, {"from": 3, "to": 4}],
+        },
+        "training": {"epochs": epochs, "batch": 64, "learning_rate": 0.003},
+        "data": {"source": {"kind": "digits"}},
+        "seed": 3,
+    });
+    std::fs::write(&file, json.to_string()).unwrap();
+    file
+}
+
+fn window(storage: &Path, document: PathBuf) -> Harness<'static, App> {
+    let options = Options {
+        document: Some(document),
+        worker_exe: Some(env!("CARGO_BIN_EXE_striate").into()),
+        storage: Some(storage.to_path_buf()),
+        dialogs: Some(Box::new(Always(storage.join("out.file")))),
+        ..Options::default()
+    };
+    let mut window = Harness::builder()
+        .with_size(vec2(1_440.0, 1_100.0))
+        .with_step_dt(1.0 / 60.0)
+        .build_eframe(|cc| App::new(cc, options));
+    steps(&mut window, 8);
+    window
+}
+
+fn steps(window: &mut Harness<'_, App>, count: usize) {
+    (0..count).for_each(|_| window.step());
+}
+
+fn wait(window: &mut Harness<'_, App>, what: &str, holds: impl Fn(&Harness<'_, App>) -> bool) {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        window.step();
+        if holds(window) {
+            return;
+        }
+        let app = window.state();
+        assert!(Instant::now() < end, "{what} did not come: {:?} {:#?}", app.bad_news(), app.log());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn train(window: &mut Harness<'_, App>) {
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Enter);
+}
+
+fn is_finished(window: &Harness<'_, App>) -> bool {
+    window.state().run().is_some_and(|run| matches!(run.state, RunState::Finished(_)))
+}
+
+fn finish(window: &mut Harness<'_, App>) {
+    wait(window, "the end of the run", is_finished);
+}
+
+fn tab(window: &mut Harness<'_, App>, title: &str) {
+    window.get_by_role_and_label(Role::Tab, title).click();
+    steps(window, 4);
+}
+
+fn click(window: &mut Harness<'_, App>, label: &str) {
+    window.get_by_label(label).click();
+    steps(window, 4);
+}
+
+fn button(window: &mut Harness<'_, App>, label: &str) {
+    window.get_by_role_and_label(Role::Button, label).click();
+    steps(window, 4);
+}
+
+#[test]
+fn runs_of_earlier_sessions_are_listed_named_shown_opened_and_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = window(folder.path(), tiny(folder.path(), 2));
+    train(&mut first);
+    finish(&mut first);
+    drop(first);
+    let broken = folder.path().join("runs/broken-1");
+    std::fs::create_dir_all(&broken).unwrap();
+    std::fs::write(broken.join("run.json"), "{").unwrap();
+
+    // Another session of the program on the same folder.
+    let mut window = window(folder.path(), tiny(folder.path(), 2));
+    tab(&mut window, "Runs");
+    wait(&mut window, "the list", |window| window.query_by_label("Run tiny-1").is_some());
+    window.get_by_label("1 cannot be read");
+    click(&mut window, "Run broken-1");
+    assert!(window.get_all_by_label_contains("A run folder holds run.json").next().is_some());
+
+    // Named: the list and the file on the disk follow.
+    click(&mut window, "Run tiny-1");
+    window.get_by_role_and_label(Role::TextInput, "Name").focus();
+    steps(&mut window, 2);
+    window.get_by_role_and_label(Role::TextInput, "Name").type_text("First try");
+    window.key_press(Key::Enter);
+    wait(&mut window, "the name in the list", |window| window.query_by_label("Run First try").is_some());
+    let run = RunFolder::open(folder.path().join("runs/tiny-1")).unwrap();
+    assert_eq!(run.note().unwrap().name, "First try");
+    click(&mut window, "Colour 3");
+    wait(&mut window, "the colour on the disk", |_| run.note().unwrap().color == Some(2));
+
+    // Shown: its steps are in the charts, though nothing was trained in this session.
+    button(&mut window, "Show in charts");
+    tab(&mut window, "Training");
+    let count = run.metrics().unwrap().steps.len();
+    wait(&mut window, "its curves", |window| window.query_by_label(&format!("Loss chart, {count} steps")).is_some());
+
+    // Opened: the network is in front, and its results can be looked at.
+    tab(&mut window, "Runs");
+    button(&mut window, "Open network");
+    wait(&mut window, "the network", |window| window.query_by_label_contains("The network of First try").is_some());
+    assert_eq!(window.state().document().name, "Tiny");
+
+    // Deleted: asked for, then gone from list and disk.
+    button(&mut window, "Delete…");
+    window.get_by_label("Delete First try?");
+    button(&mut window, "Keep run");
+    assert!(run.path().exists());
+    button(&mut window, "Delete…");
+    button(&mut window, "Delete run");
+    wait(&mut window, "the end of the run", |window| window.query_by_label("Run First try").is_none());
+    wait(&mut window, "an empty place", |_| !run.path().exists());
+    let left: Vec<_> =
+        std::fs::read_dir(folder.path().join("runs")).unwrap().flatten().map(|e| e.file_name()).collect();
+    wait(&mut window, "no scraps", |_| std::fs::read_dir(folder.path().join("runs")).unwrap().count() == 1);
+    assert!(!left.is_empty());
+}
+
+#[test]
+fn two_runs_are_compared_and_a_stopped_one_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut window = window(folder.path(), tiny(folder.path(), 1));
+    train(&mut window);
+    finish(&mut window);
+    // The second trains longer, and is stopped.
+    window.get_by_role_and_label(Role::SpinButton, "Epochs").focus();
+    steps(&mut window, 3);
+    for _ in 0..2 {
+        window.get_by_role_and_label(Role::SpinButton, "Epochs").focus();
+        steps(&mut window, 3);
+    }
+    window.key_press_modifiers(Modifiers::COMMAND, Key::A);
+    steps(&mut window, 2);
+    window.get_by_role_and_label(Role::SpinButton, "Epochs").type_text("500");
+    window.key_press(Key::Enter);
+    steps(&mut window, 4);
+    assert_eq!(window.state().document().training.epochs, 500);
+    train(&mut window);
+    wait(&mut window, "an epoch", |window| {
+        window.state().run().is_some_and(|run| run.is_active() && !run.epochs.is_empty())
+    });
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Period);
+    finish(&mut window);
+    let stopped_at = window.state().run().map_or(0, |run| run.steps.len());
+
+    tab(&mut window, "Runs");
+    wait(&mut window, "both runs", |window| window.query_by_label("Run tiny-2").is_some());
+    click(&mut window, "Run tiny-1");
+    window.get_by_label("Run tiny-2").click_modifiers(Modifiers::COMMAND);
+    steps(&mut window, 4);
+    wait(&mut window, "the comparison", |window| window.query_by_label("training, epochs").is_some());
+    window.get_by_label("Both networks are the same.");
+
+    click(&mut window, "Run tiny-2");
+    button(&mut window, "Continue");
+    wait(&mut window, "more steps", |window| {
+        window.state().run().is_some_and(|run| run.is_active() && run.steps.len() > stopped_at)
+    });
+    let name = window.state().run().map(|run| run.name.clone());
+    assert_eq!(name.as_deref(), Some("tiny-2"));
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Period);
+    finish(&mut window);
+}
+
+#[test]
+fn every_epoch_shows_who_is_taken_for_whom_with_the_images() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut window = window(folder.path(), tiny(folder.path(), 2));
+    train(&mut window);
+    finish(&mut window);
+    tab(&mut window, "Results");
+    let results = window.state().run().map(|run| run.results.clone()).unwrap();
+    assert_eq!(results.iter().map(|epoch| epoch.epoch).collect::<Vec<_>>(), [1, 2]);
+    // Of the default digits a network this small gets some wrong.
+    let (truth, guess, count) = results[1].confused()[0];
+    let images = if count == 1 { "1 image".to_owned() } else { format!("{count} images") };
+    let cell = format!("{truth} mistaken for {guess}: {images}");
+    window.get_by_label_contains(&cell).click();
+    steps(&mut window, 4);
+    window.get_by_label(&format!("{truth} mistaken for {guess}"));
+    let answer = *results[1].examples_of(truth, guess).next().unwrap();
+    let image = format!("Image {}: {truth} called {guess}", answer.index + 1);
+    window.get_by_label_contains(&image);
+    wait(&mut window, "the picture", |window| {
+        window.state().runs().pictures.values().any(|picture| picture.as_ref().is_ok_and(|thumb| thumb.width > 0))
+    });
+    // Scores of every class, and the way back to the worst mistakes.
+    window.get_by_label("Recall");
+    button(&mut window, "Worst mistakes");
+    assert!(window.query_by_label(&format!("{truth} mistaken for {guess}")).is_none());
+}
+
+#[test]
+fn a_changed_network_is_offered_the_weights_that_still_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut window = window(folder.path(), tiny(folder.path(), 1));
+    train(&mut window);
+    finish(&mut window);
+    // The output layer keeps its input but gives 12 numbers: the convolution fits, the output does not.
+    window.get_by_label_contains("out, Dense").click();
+    steps(&mut window, 3);
+    for _ in 0..3 {
+        window.get_by_role_and_label(Role::SpinButton, "Features").focus();
+        steps(&mut window, 3);
+    }
+    window.key_press_modifiers(Modifiers::COMMAND, Key::A);
+    steps(&mut window, 2);
+    window.get_by_role_and_label(Role::SpinButton, "Features").type_text("12");
+    window.key_press(Key::Enter);
+    steps(&mut window, 4);
+    train(&mut window);
+    wait(&mut window, "the offer", |window| window.query_by_label("Keep what the network has learned?").is_some());
+    button(&mut window, "Cancel");
+    assert!(is_finished(&window));
+    train(&mut window);
+    steps(&mut window, 4);
+    button(&mut window, "Keep weights (1 of 2 layers)");
+    wait(&mut window, "the new run", |window| {
+        window.state().run().is_some_and(|run| run.weights.is_some() && !run.steps.is_empty())
+    });
+    let weights = window.state().run().and_then(|run| run.weights.clone()).unwrap();
+    assert_eq!(weights.matched, ["conv.weight", "conv.bias"]);
+    assert_eq!(weights.mismatched.len(), 2);
+    window.get_by_label("2 of 4 tensors kept");
+    finish(&mut window);
+}
+
+#[test]
+fn the_rate_is_searched_used_and_changed_during_a_run_and_the_next_run_waits_its_turn() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut window = window(folder.path(), tiny(folder.path(), 400));
+    tab(&mut window, "Training");
+    button(&mut window, "Find rate");
+    let advice = |window: &Harness<'_, App>| window.state().runs().search.as_ref().and_then(|search| search.advice);
+    wait(&mut window, "an advice", |window| advice(window).is_some());
+    let suggested = advice(&window).unwrap().suggested;
+    assert!((1e-5..=1.0).contains(&suggested), "{suggested}");
+    window.get_by_label_contains("Search chart");
+    window.get_by_label_contains("Use 0").click();
+    steps(&mut window, 4);
+    assert!((window.state().document().training.learning_rate - suggested).abs() < 1e-12);
+    button(&mut window, "Close search");
+
+    train(&mut window);
+    wait(&mut window, "steps", |window| window.state().run().is_some_and(|run| run.steps.len() > 3));
+    window.get_by_role(Role::ComboBox).is_focused();
+    window.get_by_label_contains("Schedule: ").click();
+    steps(&mut window, 4);
+    window.get_by_label("Cosine").click();
+    steps(&mut window, 4);
+    window.get_by_label_contains("Use cosine now").click();
+    wait(&mut window, "the change", |window| window.state().run().is_some_and(|run| !run.changes.is_empty()));
+    steps(&mut window, 3);
+    assert!(window.query_by_label_contains("Use cosine now").is_none());
+
+    // The network as it is now waits; the run before it is stopped, and it starts by itself.
+    let before = window.state().run().map(|run| run.folder.clone());
+    button(&mut window, "Add to queue");
+    window.get_by_label("Queue, 1 waiting");
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Period);
+    wait(&mut window, "the next run", |window| {
+        window.state().run().is_some_and(|run| Some(&run.folder) != before.as_ref() && !run.steps.is_empty())
+    });
+    assert!(window.state().runs().queue.is_empty());
+
+    // Numbers go out as CSV.
+    button(&mut window, "Export");
+    window.get_by_label("Numbers as CSV…").click();
+    let file = folder.path().join("out.file");
+    wait(&mut window, "the table", |_| file.exists());
+    let table = std::fs::read_to_string(&file).unwrap();
+    assert!(table.starts_with("run,kind,step") && table.lines().count() > 1, "{table}");
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Period);
+    finish(&mut window);
+}
