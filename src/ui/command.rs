@@ -1,6 +1,7 @@
 //! Every command with a key, once: menus, hover texts, the help page and the key handling read this table.
 
 use super::UiCommand;
+use super::runs_view::RunsCommand;
 use egui::{Key, KeyboardShortcut, Modifiers};
 
 /// Who acts on the keys.
@@ -60,6 +61,8 @@ pub const ALL: &[Spec] = &[
     window("pause", "Pause", "Hold training after the present step", &[]),
     window("stop", "Stop", "End training after the present step and keep the last weights", &[ctrl(Key::Period)]),
     window("stop_best", "Stop and keep best", "End training and go back to the weights of the best epoch", &[]),
+    window("find_rate", "Find learning rate", "Search for the learning rate at which the loss falls fastest", &[]),
+    window("enqueue", "Add to queue", "Train the network as it is now once the runs before it have ended", &[]),
     window(
         "palette",
         "Command palette…",
@@ -138,6 +141,8 @@ pub fn ui_command(id: &str) -> Option<UiCommand> {
         "train" => UiCommand::Train,
         "pause" => UiCommand::Pause,
         "stop" => UiCommand::Stop { keep_best: false },
+        "find_rate" => UiCommand::Runs(RunsCommand::FindRate),
+        "enqueue" => UiCommand::Runs(RunsCommand::Enqueue),
         "stop_best" => UiCommand::Stop { keep_best: true },
         "fit" => UiCommand::Fit,
         "actual_size" => UiCommand::ActualSize,

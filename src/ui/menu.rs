@@ -158,6 +158,10 @@ impl App {
         entry(ui, "stop", busy, None, out);
         entry(ui, "stop_best", busy, None, out);
         ui.separator();
+        let is_ready = self.workspace.front().derived().plan.is_complete();
+        entry(ui, "find_rate", !busy && is_ready, None, out);
+        entry(ui, "enqueue", is_ready, None, out);
+        ui.separator();
         let resume = ui.add_enabled(!busy && self.session.run().is_some(), egui::Button::new("Resume last run"));
         if resume.on_hover_text("Go on from the last checkpoint of the last run").clicked() {
             out.push(UiCommand::ResumeRun);

@@ -250,10 +250,10 @@ impl ResultsPanel {
         {
             kit::weak(ui, format!("{} of {}", answers.len(), text::count(results.at(truth, guess))));
         }
-        out.push(UiCommand::Runs(RunsCommand::Pictures(
-            run.folder.clone(),
-            answers.iter().map(|answer| answer.index).collect(),
-        )));
+        let indices: Vec<u64> = answers.iter().map(|answer| answer.index).collect();
+        if indices.iter().any(|index| !cx.runs.pictures.contains_key(&(run.folder.clone(), *index))) {
+            out.push(UiCommand::Runs(RunsCommand::Pictures(run.folder.clone(), indices)));
+        }
         let thumbs: Vec<Option<&Result<Thumb, String>>> =
             answers.iter().map(|answer| cx.runs.pictures.get(&(run.folder.clone(), answer.index))).collect();
         self.fill(run, &answers, &thumbs, ui);

@@ -84,6 +84,7 @@ impl Studio {
         self.wait("the end of the run", |app| !app.session.is_busy())?;
         self.steps(10);
         self.snap(dir, "feature-maps")?;
+        self.shoot_runs(dir)?;
 
         // Without Flatten the first dense layer meets a map.
         let graph = &self.harness.state().document().graph;
@@ -112,6 +113,50 @@ impl Studio {
         self.steps(6);
         self.harness.get_by_role_and_label(egui::Role::Button, to).click();
         self.steps(6);
+    }
+
+    /// Results of the run that has ended, a search for a better rate, a second run, and both beside each other.
+    fn shoot_runs(&mut self, dir: &Path) -> Result<()> {
+        self.show("results");
+        self.click(" mistaken for ")?;
+        self.wait("pictures of mistakes", |app| !app.runs().pictures.is_empty() && !app.runs().is_reading)?;
+        self.snap(dir, "results")?;
+
+        self.show("training");
+        self.click("Find rate")?;
+        self.wait("the search", |app| app.runs().search.as_ref().is_some_and(|search| search.advice.is_some()))?;
+        self.steps(10);
+        self.snap(dir, "rate-search")?;
+        self.click("Close search")?;
+
+        let mut training = self.harness.state().document().training.clone();
+        training.learning_rate = 3e-3;
+        training.schedule = crate::graph::Schedule::Cosine { floor: 0.0 };
+        self.edit(&Edit::SetTraining(Box::new(training)))?;
+        self.harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::Enter);
+        self.wait("the second run", |app| {
+            app.runs().rows.len() > 1 && !app.session.is_busy() && app.run().is_some_and(|run| run.epochs.len() >= 5)
+        })?;
+        self.show("runs");
+        self.click("Run lenet-5-1")?;
+        self.snap(dir, "runs")?;
+        let second = self.harness.query_by_label("Run lenet-5-2").context("The second run is in the list")?;
+        second.click_modifiers(egui::Modifiers::COMMAND);
+        self.steps(4);
+        self.wait("the comparison", |app| !app.runs().is_reading && app.runs().loaded.len() > 1)?;
+        self.snap(dir, "compare-runs")?;
+        self.click("Show both in charts")?;
+        self.wait("both curves", |app| !app.runs().is_reading)?;
+        self.show("training");
+        self.snap(dir, "charts")
+    }
+
+    /// Clicks the first thing of a label.
+    fn click(&mut self, label: &str) -> Result<()> {
+        let found = self.harness.query_all_by_label_contains(label).next();
+        found.with_context(|| format!("There is no {label:?} to click"))?.click();
+        self.steps(4);
+        Ok(())
     }
 
     fn node_of(&self, family: Family) -> Option<NodeId> {
