@@ -64,7 +64,7 @@ pub(super) fn offer_ui(ctx: &egui::Context, offer: &Offer) -> Option<Choice> {
                         Fate::Kept => ("kept".to_owned(), tokens.ok),
                         Fate::New => ("new layer".to_owned(), tokens.text_weak),
                         Fate::Reshaped(old, new) => {
-                            (format!("drawn anew: {} was {}", sizes(new), sizes(old)), tokens.warning)
+                            (format!("drawn anew where it differs: {}, was {}", sizes(new), sizes(old)), tokens.warning)
                         }
                     };
                     ui.label(RichText::new(words).color(color));

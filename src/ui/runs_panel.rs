@@ -157,7 +157,7 @@ impl RunsPanel {
         let mut note = if self.draft.folder == row.folder { self.draft.note.clone() } else { summary.note.clone() };
         let before = note.clone();
         ui.horizontal(|ui| {
-            let label = kit::weak(ui, "Name");
+            let label = kit::weak(ui, "Run name");
             let field =
                 egui::TextEdit::singleline(&mut note.name).hint_text(row.folder_name()).desired_width(f32::INFINITY);
             let field =

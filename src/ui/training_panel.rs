@@ -373,17 +373,15 @@ fn left_words(run: &RunView) -> (String, String) {
     let (RunState::Training | RunState::Paused, Some(secs)) = (&run.state, run.left_secs) else {
         return ("–".into(), "Known once some steps are done".into());
     };
-    match run.left_range {
-        Some((least, most)) => (
-            text::duration(secs),
-            format!(
-                "Between {} and {}: as fast and as slow as the run has been lately",
-                text::duration(least),
-                text::duration(most)
-            ),
-        ),
-        None => (text::duration(secs), "At the present speed".into()),
-    }
+    let Some((least, most)) = run.left_range else { return (text::duration(secs), "At the present speed".into()) };
+    let half = (most - secs).max(secs - least);
+    let range = if half >= 1.0 { format!(" ± {}", text::duration(half)) } else { String::new() };
+    let hover = format!(
+        "Between {} and {}: as fast and as slow as the run has been lately",
+        text::duration(least),
+        text::duration(most)
+    );
+    (format!("{}{range}", text::duration(secs)), hover)
 }
 
 fn state_words(run: &RunView, tokens: &Tokens) -> (String, egui::Color32) {

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 const EXAMPLES_PER_CELL: usize = 12;
 /// Confident mistakes kept whatever their cells.
 const WORST: usize = 60;
+/// Most examples kept of mistakes, and of right answers: with a thousand classes a few of each cell would be too many.
+const MOST: usize = 3_000;
 
 /// What the network said of one image.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -81,13 +83,16 @@ impl EpochResults {
         });
         let mut counts = std::collections::BTreeMap::<(u32, u32), u64>::new();
         let mut examples = Vec::new();
-        let mut mistakes = 0;
+        // Mistakes that were seen, mistakes that were kept, right answers that were kept.
+        let (mut mistakes, mut kept) = (0, [0_usize; 2]);
         for answer in answers {
             let count = counts.entry((answer.truth, answer.guess)).or_default();
             *count += 1;
             mistakes += usize::from(!answer.is_right());
             let is_among_worst = !answer.is_right() && mistakes <= WORST;
-            if *count <= EXAMPLES_PER_CELL as u64 || is_among_worst {
+            let kept = &mut kept[usize::from(answer.is_right())];
+            if (*count <= EXAMPLES_PER_CELL as u64 || is_among_worst) && *kept < MOST {
+                *kept += 1;
                 examples.push(answer);
             }
         }

@@ -156,7 +156,11 @@ impl RunFolder {
         if path.join("run.json").is_file() && path.join("document.json").is_file() {
             Ok(Self { path })
         } else {
-            let found = if path.is_dir() { "it has no run.json" } else { "there is no such folder" };
+            let found = match (path.is_dir(), path.join("run.json").is_file()) {
+                (false, _) => "there is no such folder",
+                (true, false) => "it has no run.json",
+                (true, true) => "it has no document.json",
+            };
             Err(RunError::NotARun { path, found: found.into() })
         }
     }

@@ -24,6 +24,8 @@ const MIN_WIDTH: f32 = 300.0;
 struct Shown<'a> {
     run: &'a RunView,
     name: String,
+    /// What a person wrote about it.
+    note: String,
     /// The present run has two colours, others one.
     color: Option<Color32>,
 }
@@ -153,18 +155,25 @@ impl Charts {
 
 /// The present run, then the stored ones that are shown.
 fn shown<'a>(present: Option<&'a RunView>, runs: &'a RunsView, tokens: &Tokens) -> Vec<Shown<'a>> {
-    let mut all: Vec<Shown<'a>> =
-        present.map(|run| Shown { run, name: runs.name(&run.folder), color: None }).into_iter().collect();
+    let mut all: Vec<Shown<'a>> = present
+        .map(|run| Shown { run, name: runs.name(&run.folder), note: note(runs, &run.folder), color: None })
+        .into_iter()
+        .collect();
     for folder in &runs.shown {
         if present.is_some_and(|run| run.folder == *folder) {
             continue;
         }
         if let Some(stored) = runs.loaded.get(folder) {
             let color = Some(tokens.run(runs.color(folder)));
-            all.push(Shown { run: &stored.view, name: runs.name(folder), color });
+            all.push(Shown { run: &stored.view, name: runs.name(folder), note: note(runs, folder), color });
         }
     }
     all
+}
+
+fn note(runs: &RunsView, folder: &std::path::Path) -> String {
+    let row = runs.row(folder).and_then(|row| row.summary.as_ref().ok());
+    row.map_or_else(String::new, |summary| summary.note.note.clone())
 }
 
 /// Whether there is anything to draw.

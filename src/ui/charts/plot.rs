@@ -145,7 +145,7 @@ impl Chart {
                 self.read(x, shown, curves, tokens, &mut readings);
             }
             if !readings.is_empty() {
-                response.response.on_hover_ui_at_pointer(|ui| self.readings_ui(ui, x, &readings));
+                response.response.on_hover_ui_at_pointer(|ui| self.readings_ui(ui, x, &readings, shown));
             }
         }
     }
@@ -230,7 +230,7 @@ impl Chart {
         }
     }
 
-    fn readings_ui(&self, ui: &mut Ui, x: f64, readings: &[Reading]) {
+    fn readings_ui(&self, ui: &mut Ui, x: f64, readings: &[Reading], shown: &[Shown<'_>]) {
         let tokens = Tokens::of(ui);
         let place = match self.look.along {
             Along::Epoch => format!("Epoch {x:.2}"),
@@ -245,6 +245,9 @@ impl Chart {
                 ui.end_row();
             }
         });
+        for shown in shown.iter().filter(|shown| !shown.note.is_empty()) {
+            ui.label(RichText::new(format!("{}: {}", shown.name, shown.note)).small().color(tokens.text));
+        }
         ui.label(RichText::new("Drag a box to zoom, double click to see all").small().color(tokens.text_weak));
     }
 }
