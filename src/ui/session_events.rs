@@ -310,3 +310,23 @@ fn picture(planes: &[protocol::Plane]) -> Option<Plane> {
     }
     Some(first)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_ranges_from_the_fastest_to_the_slowest_stretch() {
+        let mut progress = Progress::default();
+        for (now, step) in [(0.0, 0), (0.4, 2), (1.0, 10), (2.0, 30), (4.0, 40)] {
+            progress.stretch(now, step);
+        }
+        progress.before = 4.0;
+        let steps = vec![StepPoint { step: 40, ..StepPoint::default() }];
+        let mut run = RunView { steps, total_steps: 140, ..RunView::default() };
+        progress.update(&mut run);
+        // Stretches of at least a second: 1/10, 1/20 and 2/10 seconds a step; 100 steps are left.
+        let (least, most) = run.left_range.unwrap();
+        assert!((least - 5.0).abs() < 1e-9 && (most - 20.0).abs() < 1e-9, "{least} {most}");
+    }
+}

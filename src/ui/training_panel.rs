@@ -13,9 +13,9 @@ use crate::text;
 use egui::{RichText, Ui, UiBuilder};
 
 /// Width of the part beside the charts.
-const BESIDE: f32 = 320.0;
+const BESIDE: f32 = 284.0;
 /// Width from which charts and words stand side by side.
-const WIDE: f32 = 1_000.0;
+const WIDE: f32 = 820.0;
 
 /// What the judgement was made of: run, steps, epochs, state, settings.
 type Judged = (std::path::PathBuf, usize, usize, bool, TrainSpec);
@@ -69,10 +69,10 @@ impl TrainingPanel {
         }
         let room = ui.available_rect_before_wrap();
         if room.width() < WIDE || !has_charts {
-            self.words_ui(cx, ui, out);
             if has_charts {
                 self.charts.ui(cx, ui, out);
             }
+            self.words_ui(cx, ui, out);
             return;
         }
         let (left, right) = room.split_left_right_at_x(room.right() - BESIDE);

@@ -18,7 +18,7 @@ use series::{Along, Look, RunCurves, What};
 /// Space that a chart never goes below.
 const MIN_CHART: f32 = size::STEP * 22.0;
 /// Width from which charts stand side by side.
-const MIN_WIDTH: f32 = 300.0;
+const MIN_WIDTH: f32 = 250.0;
 
 /// A run in the charts.
 struct Shown<'a> {
