@@ -5,14 +5,17 @@ use egui::{Key, Modifiers, Pos2, Role, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use striate::engine::protocol::{Answer, EpochResults, RateAdvice, RatePoint};
 use striate::graph::{Document, NodeId};
 use striate::plan::{CostSettings, cost, layout, plan};
 use striate::presets;
 use striate::ui::data_view::{DataState, DataView, Sample, Step, Thumb};
 use striate::ui::dialogs::{FileDialogs, Purpose, Reply};
 use striate::ui::runs::{EpochPoint, Plane, ProbeView, RunState, RunView, StepPoint};
-use striate::ui::runs_view::RunsView;
+use striate::ui::runs_view::{QueuedRun, RunRow, RunSummary, RunsView, StoredRun};
+use striate::ui::search::SearchView;
 use striate::ui::{App, Options, PanelCx, all_panels, theme};
 
 /// Longest wait for the engine; a debug machine under load is slow.
@@ -241,6 +244,12 @@ fn full_run() -> RunView {
         is_best: number == 2,
         secs: 1.0,
     };
+    let answer = |index: u32| Answer {
+        index: u64::from(index),
+        truth: index % 10,
+        guess: if index % 7 == 0 { (index + 3) % 10 } else { index % 10 },
+        probability: 0.5,
+    };
     let plane = |side: usize| Plane {
         width: side,
         height: side,
@@ -257,6 +266,8 @@ fn full_run() -> RunView {
         epochs: (1..=2).map(epoch).collect(),
         total_steps: 50,
         steps_per_epoch: 10,
+        results: vec![Arc::new(EpochResults::count(2, 20, 10, (0..40).map(answer).collect()))],
+        classes: (0..10).map(|digit| digit.to_string()).collect(),
         images_per_sec: 1_234.0,
         left_secs: Some(12.0),
         measured_bytes: Some(12_000_000),
@@ -270,6 +281,31 @@ fn full_run() -> RunView {
             step: 20,
         }),
         ..RunView::default()
+    }
+}
+
+/// A good run and a broken one in the list, one shown in the charts, one waiting, and a search for a rate.
+fn full_runs() -> RunsView {
+    let folder = PathBuf::from("runs/lenet-5-0");
+    let document = Arc::new(presets::find("lenet5").unwrap());
+    let summary = RunSummary { epochs_done: 2, best: Some((2, 0.93, 0.25)), ..RunSummary::default() };
+    let stored = RunView { folder: folder.clone(), ..full_run() };
+    let point = |n: u32| RatePoint { rate: 1e-5 * f64::from(n), loss: 2.0, smooth: 2.0 / f64::from(n) };
+    RunsView {
+        rows: vec![
+            RunRow { folder: folder.clone(), summary: Ok(Box::new(summary)) },
+            RunRow { folder: "runs/broken".into(), summary: Err("It has no run.json.".into()) },
+        ],
+        is_read: true,
+        shown: vec![folder.clone()],
+        loaded: [(folder, Arc::new(StoredRun { view: stored, document: Arc::clone(&document) }))].into(),
+        queue: vec![QueuedRun { document, serial: 1, revision: 1, start_from: None }],
+        search: Some(SearchView {
+            points: (1..30).map(point).collect(),
+            advice: Some(RateAdvice { suggested: 3e-4, steepest: 3e-4, lowest: 1e-3, diverged_at: Some(1.0) }),
+            ..SearchView::new(1, 100)
+        }),
+        ..RunsView::default()
     }
 }
 
@@ -298,6 +334,7 @@ fn every_panel_draws_empty_and_full_in_light_and_dark_with_a_name_on_every_contr
             let plan = plan(document);
             let cost = cost(&plan.program, CostSettings::default());
             let layout = layout(&document.graph);
+            let runs = if run.is_some() { full_runs() } else { RunsView { is_read: true, ..RunsView::default() } };
             let selection: Vec<NodeId> = document.graph.nodes.get(1).map(|node| node.id).into_iter().collect();
             for index in 0..all_panels().len() {
                 let mut panels = all_panels();
@@ -317,7 +354,7 @@ fn every_panel_draws_empty_and_full_in_light_and_dark_with_a_name_on_every_contr
                             path: &[],
                             selection: &selection,
                             run: run.as_ref(),
-                            runs: &RunsView::default(),
+                            runs: &runs,
                             data,
                             capacity_bytes: None,
                             device: "CPU",
