@@ -39,7 +39,7 @@ pub struct LayerDiff {
     pub left: Option<LayerText>,
     /// In the second.
     pub right: Option<LayerText>,
-    /// Fields that differ, in words: "filters 6 → 12".
+    /// Fields that differ, in words: "filters 6 › 12".
     pub changes: Vec<String>,
 }
 
@@ -85,7 +85,7 @@ pub fn compare(left: &Document, right: &Document) -> Comparison {
                 (Some(left), Some(right)) => {
                     let mut changes = Vec::new();
                     for diff in differences(&left.fields, &right.fields) {
-                        changes.push(format!("{} {} → {}", diff.name, diff.left, diff.right));
+                        changes.push(format!("{} {} › {}", diff.name, diff.left, diff.right));
                     }
                     changes
                 }
@@ -296,7 +296,7 @@ mod tests {
         let names: Vec<&str> = comparison.settings.iter().map(|diff| diff.name.as_str()).collect();
         assert_eq!(names, ["training, batch", "training, learning rate"]);
         let c1 = comparison.layers.iter().find(|layer| layer.name == "c1").unwrap();
-        assert_eq!(c1.changes, ["filters 6 → 12"]);
+        assert_eq!(c1.changes, ["filters 6 › 12"]);
         // (5 · 5 · 1 + 1) · 6 = 156, twice as many filters: 312.
         assert_eq!((c1.left.as_ref().unwrap().params, c1.right.as_ref().unwrap().params), (156, 312));
         // What follows keeps its fields, but its input and so its weights differ.

@@ -183,8 +183,8 @@ fn heads_ui(ui: &Ui, outer: Rect, body: Rect, offset: Vec2, side: f32, classes: 
     let caption = |at, align, words: &str| {
         ui.painter().text(at, align, words, font.clone(), tokens.text_weak);
     };
-    caption(pos2(body.left(), outer.top()), Align2::LEFT_TOP, "What the network says →");
-    caption(pos2(outer.left(), body.top() - 4.0), Align2::LEFT_BOTTOM, "Truth ↓");
+    caption(pos2(body.left(), outer.top()), Align2::LEFT_TOP, "What the network says");
+    caption(pos2(outer.left(), body.top() - 4.0), Align2::LEFT_BOTTOM, "Truth");
     // With narrow cells only every second, third … name has room.
     let every = (14.0 / side).ceil().max(1.0);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive number")]

@@ -297,7 +297,7 @@ impl ResultsPanel {
         let caption = if answer.is_right() {
             class(answer.truth)
         } else {
-            format!("{} → {}", class(answer.truth), class(answer.guess))
+            format!("{} › {}", class(answer.truth), class(answer.guess))
         };
         let line = |y: f32, text: String, color: Color32| {
             let mut job = egui::text::LayoutJob::simple_singleline(text, font.clone(), color);
@@ -340,7 +340,7 @@ impl ResultsPanel {
         ui.horizontal_wrapped(|ui| {
             for &(truth, guess, count) in pairs.iter().take(6) {
                 let is_chosen = self.matrix.chosen == Some((truth, guess));
-                let label = format!("{} → {}  {}", class(truth), class(guess), text::count(count));
+                let label = format!("{} › {}  {}", class(truth), class(guess), text::count(count));
                 let hover =
                     format!("{} images of {} were taken for {}", text::count(count), class(truth), class(guess));
                 if ui.selectable_label(is_chosen, label).on_hover_text(hover).clicked() {

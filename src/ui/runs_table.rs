@@ -57,6 +57,20 @@ impl RunsTable<'_> {
         self.runs.rows.get(usize::try_from(nr).ok()?)
     }
 
+    /// A click chooses a run, with Ctrl or Shift a second one.
+    fn choose(&mut self, ui: &Ui, folder: PathBuf) {
+        let adds = ui.input(|input| input.modifiers.command || input.modifiers.shift);
+        if !adds {
+            *self.selected = vec![folder];
+        } else if self.selected.contains(&folder) {
+            self.selected.retain(|other| *other != folder);
+        } else {
+            // Two at most: the newest two of what was chosen.
+            let first = self.selected.pop();
+            *self.selected = first.into_iter().chain([folder]).collect();
+        }
+    }
+
     fn shown_ui(&mut self, ui: &mut Ui, nr: u64) {
         let tokens = Tokens::of(ui);
         let Some(row) = self.row(nr).filter(|row| row.summary.is_ok()) else { return };
@@ -138,26 +152,17 @@ impl egui_table::TableDelegate for RunsTable<'_> {
         let tokens = Tokens::of(ui);
         let rect = ui.max_rect();
         let Some(row) = self.row(nr) else { return };
-        let (folder, name) = (row.folder.clone(), row.name());
+        let folder = row.folder.clone();
         let is_selected = self.selected.contains(&folder);
-        let response = ui.interact(rect, ui.scope_id().with(("run", nr)), Sense::click());
-        response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Row, true, is_selected, format!("Run {name}")));
+        // The name's cell is what keys and screen readers find; the rest of the row only takes clicks.
+        let response = ui.interact(rect, ui.scope_id().with(("run", nr)), Sense::CLICK);
         if is_selected {
             ui.painter().rect_filled(rect, 0.0, tokens.selection);
-        } else if response.hovered() || response.has_focus() {
+        } else if response.hovered() {
             ui.painter().rect_filled(rect, 0.0, tokens.hover);
         }
         if response.clicked() {
-            let adds = ui.input(|input| input.modifiers.command || input.modifiers.shift);
-            if !adds {
-                *self.selected = vec![folder];
-            } else if is_selected {
-                self.selected.retain(|other| *other != folder);
-            } else {
-                // Two at most: the newest two of what was chosen.
-                let first = self.selected.pop();
-                *self.selected = first.into_iter().chain([folder]).collect();
-            }
+            self.choose(ui, folder);
         }
     }
 
@@ -170,7 +175,26 @@ impl egui_table::TableDelegate for RunsTable<'_> {
             }
             let Some(row) = self.row(at.row_nr) else { return };
             let (words, color, hover) = cell(row, at.col_nr, Tokens::of(ui));
-            let label = ui.add(egui::Label::new(RichText::new(words).color(color)).truncate().selectable(false));
+            let label = egui::Label::new(RichText::new(words).color(color)).truncate().selectable(false);
+            let label = if at.col_nr == 1 {
+                let (folder, name) = (row.folder.clone(), row.name());
+                let is_selected = self.selected.contains(&folder);
+                let label = ui.add(label.sense(Sense::click()));
+                label.widget_info(|| {
+                    egui::WidgetInfo::selected(egui::Role::Row, true, is_selected, format!("Run {name}"))
+                });
+                if label.has_focus() {
+                    let color = Tokens::of(ui).accent;
+                    let frame = label.rect.expand(2.0);
+                    ui.painter().rect_stroke(frame, 3.0, egui::Stroke::new(1.0, color), egui::StrokeKind::Outside);
+                }
+                if label.clicked() {
+                    self.choose(ui, folder);
+                }
+                label
+            } else {
+                ui.add(label)
+            };
             if let Some(hover) = hover.filter(|hover| !hover.is_empty()) {
                 label.on_hover_text(hover);
             }

@@ -63,21 +63,24 @@ impl TrainingPanel {
             return;
         }
         ui.add_space(2.0);
+        if has_charts {
+            self.charts.options_ui(ui, out);
+        }
         if !has_words {
-            self.charts.ui(cx, ui, out);
+            self.charts.ui(cx, ui);
             return;
         }
         let room = ui.available_rect_before_wrap();
         if room.width() < WIDE || !has_charts {
             if has_charts {
-                self.charts.ui(cx, ui, out);
+                self.charts.ui(cx, ui);
             }
             self.words_ui(cx, ui, out);
             return;
         }
         let (left, right) = room.split_left_right_at_x(room.right() - BESIDE);
         let used = ui.scope_builder(UiBuilder::new().max_rect(left.with_max_x(left.right() - size::STEP)), |ui| {
-            self.charts.ui(cx, ui, out);
+            self.charts.ui(cx, ui);
         });
         let right = right.with_min_x(right.left() + size::STEP);
         let height = used.response.rect.height().max(size::STEP * 20.0);
@@ -244,8 +247,8 @@ fn queue_ui(cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
                     out.push(UiCommand::Runs(command));
                 }
             };
-            button("↑", "Move up", at > 0, RunsCommand::MoveQueued { from: at, to: at.saturating_sub(1) });
-            button("↓", "Move down", at + 1 < queue.len(), RunsCommand::MoveQueued { from: at, to: at + 1 });
+            button("Up", "Move up", at > 0, RunsCommand::MoveQueued { from: at, to: at.saturating_sub(1) });
+            button("Down", "Move down", at + 1 < queue.len(), RunsCommand::MoveQueued { from: at, to: at + 1 });
             button("×", "Remove", true, RunsCommand::RemoveQueued(at));
             let words = settings::in_words(&queued.document.training);
             let label = egui::Label::new(RichText::new(format!("{}. {name}", at + 1)).color(tokens.text_strong));

@@ -16,7 +16,7 @@ use egui::{Color32, Ui, vec2};
 use series::{Along, Look, RunCurves, What};
 
 /// Space that a chart never goes below.
-const MIN_CHART: f32 = size::STEP * 22.0;
+const MIN_CHART: f32 = size::STEP * 18.0;
 /// Width from which charts stand side by side.
 const MIN_WIDTH: f32 = 250.0;
 
@@ -37,12 +37,15 @@ pub(super) struct Charts {
     is_open: [bool; 4],
     must_reset: bool,
     curves: Vec<RunCurves>,
+    /// Where the charts are, for their picture.
+    area: egui::Rect,
 }
 
 impl Default for Charts {
     fn default() -> Self {
         let look = Look { along: Along::Epoch, smoothing: 0.9, log: false };
-        Self { look, is_open: [true, true, false, false], must_reset: false, curves: Vec::new() }
+        let is_open = [true, true, false, false];
+        Self { look, is_open, must_reset: false, curves: Vec::new(), area: egui::Rect::NOTHING }
     }
 }
 
@@ -58,7 +61,7 @@ fn words(what: What) -> (&'static str, &'static str) {
 
 impl Charts {
     /// Which charts, smoothing, scale, axis, export.
-    fn options_ui(&mut self, ui: &mut Ui) -> Option<bool> {
+    pub(super) fn options_ui(&mut self, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         let mut export = None;
         ui.horizontal_wrapped(|ui| {
             for (what, is_open) in What::ALL.into_iter().zip(&mut self.is_open) {
@@ -88,7 +91,11 @@ impl Charts {
                 }
             });
         });
-        export
+        match export {
+            Some(true) => out.push(UiCommand::Runs(RunsCommand::ExportCsv)),
+            Some(false) => out.push(UiCommand::Runs(RunsCommand::ExportPng(self.area))),
+            None => {}
+        }
     }
 
     fn along_ui(&mut self, ui: &mut Ui) {
@@ -103,9 +110,8 @@ impl Charts {
         combo.response.on_hover_text("What stands on the x axis");
     }
 
-    /// Draws options and charts. `room` is the least height for all of them.
-    pub(super) fn ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
-        let export = self.options_ui(ui);
+    /// Draws the charts in the room that there is.
+    pub(super) fn ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui) {
         let tokens = Tokens::of(ui);
         let shown = shown(cx.run, cx.runs, tokens);
         self.curves.resize_with(shown.len(), RunCurves::default);
@@ -145,11 +151,7 @@ impl Charts {
             area |= drawn.response.rect;
         }
         self.must_reset = false;
-        match export {
-            Some(true) => out.push(UiCommand::Runs(RunsCommand::ExportCsv)),
-            Some(false) => out.push(UiCommand::Runs(RunsCommand::ExportPng(area))),
-            None => {}
-        }
+        self.area = area;
     }
 }
 

@@ -6,7 +6,7 @@ use crate::text;
 use crate::ui::runs::RunView;
 use crate::ui::theme::Tokens;
 use egui::{Color32, PointerButton, RichText, Ui, Vec2, Vec2b};
-use egui_plot::{Corner, Legend, Line, LineStyle, Plot, PlotPoint, PlotPoints, Points, VLine};
+use egui_plot::{Line, LineStyle, Plot, PlotPoint, PlotPoints, Points, VLine};
 
 /// Marks of epochs that a chart shows at most; more would be a grey wall.
 const EPOCH_LINES: usize = 40;
@@ -41,8 +41,15 @@ impl Chart {
     fn title_ui(&self, ui: &mut Ui, shown: &[Shown<'_>]) {
         let tokens = Tokens::of(ui);
         ui.horizontal(|ui| {
-            ui.label(RichText::new(self.name).color(tokens.text_strong)).on_hover_text(self.hover);
-            let Some(run) = shown.first().filter(|shown| shown.color.is_none()).map(|shown| shown.run) else { return };
+            let hover = format!("{}. The large point is the best epoch", self.hover);
+            ui.label(RichText::new(self.name).color(tokens.text_strong)).on_hover_text(hover);
+            let present = shown.first().filter(|shown| shown.color.is_none()).map(|shown| shown.run);
+            for other in shown {
+                let Some(color) = other.color else { continue };
+                ui.label(RichText::new(&other.name).small().color(color))
+                    .on_hover_text("Dashed: training, smoothed. Solid: validation. The large point is the best epoch");
+            }
+            let Some(run) = present else { return };
             let mut say = |words: &str, value: f64, color: Color32| {
                 if value.is_finite() {
                     ui.label(RichText::new(format!("{words} {}", self.unit(value))).small().color(color));
@@ -80,7 +87,6 @@ impl Chart {
         let tokens = Tokens::of(ui);
         let (what, look) = (self.what, self.look);
         let group = egui::Id::unique("training-charts");
-        let corner = if what == What::Accuracy { Corner::RightBottom } else { Corner::RightTop };
         let mut plot = Plot::new(self.name)
             .height(ui.available_height())
             .show_background(false)
@@ -94,7 +100,6 @@ impl Chart {
             .pan_pointer_button(PointerButton::Middle)
             .link_axis(group, Vec2b::new(true, false))
             .link_cursor(group, Vec2b::new(true, false))
-            .legend(Legend::default().text_style(egui::TextStyle::Small).follow_insertion_order(true).position(corner))
             .include_x(0.0)
             .x_axis_formatter(move |mark, _| match look.along {
                 Along::Time => text::duration(mark.value.max(0.0)),
