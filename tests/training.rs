@@ -238,7 +238,9 @@ fn every_epoch_shows_who_is_taken_for_whom_with_the_images() {
         window.state().runs().pictures.values().any(|picture| picture.as_ref().is_ok_and(|thumb| thumb.width > 0))
     });
     // Scores of every class, and the way back to the worst mistakes.
+    click(&mut window, "Classes");
     window.get_by_label("Recall");
+    click(&mut window, "Images");
     button(&mut window, "Worst mistakes");
     assert!(window.query_by_label(&format!("{truth} mistaken for {guess}")).is_none());
 }

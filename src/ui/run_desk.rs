@@ -11,7 +11,7 @@ use super::status::Message;
 use crate::engine::protocol::Command;
 use crate::engine::run::RunFolder;
 use crate::graph::Document;
-use crate::plan::{Kept, kept_weights, plan};
+use crate::plan::{Kept, LayerDiff, compare, kept_weights, plan};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -119,8 +119,12 @@ impl App {
         let Some(run) = view.loaded.get(&folder).cloned() else { return };
         self.desk.opening = None;
         let name = view.name(&folder);
-        let known =
-            self.workspace.documents.iter().position(|open| open.history.document().graph == run.document.graph);
+        // A tab with the same layers and links is that network, however its file was written.
+        let is_same = |other: &Document| {
+            let found = compare(other, &run.document);
+            !found.is_rewired && found.layers.iter().all(LayerDiff::is_same)
+        };
+        let known = self.workspace.documents.iter().position(|open| is_same(open.history.document()));
         if let Some(at) = known {
             self.workspace.active = at;
         } else {
