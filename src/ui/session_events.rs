@@ -55,10 +55,15 @@ impl Progress {
         });
         self.stretch(run.elapsed_secs, step);
         let left = run.total_steps.saturating_sub(step) as f64;
-        run.left_range = (self.speeds.len() >= 3).then(|| {
-            let (fast, slow) = self.speeds.iter().fold((f64::INFINITY, 0.0_f64), |(a, b), s| (a.min(*s), b.max(*s)));
-            (fast * left, slow * left)
-        });
+        // A fifth at either end is left out: a machine that was busy for a moment says little about the rest.
+        let mut speeds: Vec<f64> = self.speeds.iter().copied().collect();
+        speeds.sort_by(f64::total_cmp);
+        let edge = speeds.len() / 5;
+        let (fast, slow) = (speeds.get(edge), speeds.iter().rev().nth(edge));
+        run.left_range = match (fast, slow) {
+            (Some(fast), Some(slow)) if speeds.len() >= 3 => Some((fast * left, slow * left)),
+            _ => None,
+        };
     }
 
     /// Measures the speed stretch by stretch.

@@ -377,14 +377,18 @@ fn left_words(run: &RunView) -> (String, String) {
         return ("–".into(), "Known once some steps are done".into());
     };
     let Some((least, most)) = run.left_range else { return (text::duration(secs), "At the present speed".into()) };
-    let half = (most - secs).max(secs - least);
-    let range = if half >= 1.0 { format!(" ± {}", text::duration(half)) } else { String::new() };
     let hover = format!(
-        "Between {} and {}: as fast and as slow as the run has been lately",
+        "{} at the mean speed so far; between {} and {} if it goes on as fast or as slow as most of the last seconds",
+        text::duration(secs),
         text::duration(least),
         text::duration(most)
     );
-    (format!("{}{range}", text::duration(secs)), hover)
+    let words = if most - least >= 1.0 {
+        format!("{} – {}", text::duration(least), text::duration(most))
+    } else {
+        text::duration(secs)
+    };
+    (words, hover)
 }
 
 fn state_words(run: &RunView, tokens: &Tokens) -> (String, egui::Color32) {
