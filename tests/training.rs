@@ -168,7 +168,7 @@ fn runs_of_earlier_sessions_are_listed_named_shown_opened_and_deleted() {
 
     // Deleted: asked for, then gone from list and disk.
     button(&mut window, "Delete…");
-    window.get_by_label("Delete First try?");
+    wait(&mut window, "the question", |window| window.query_by_label("Delete First try?").is_some());
     button(&mut window, "Keep run");
     assert!(run.path().exists());
     button(&mut window, "Delete…");

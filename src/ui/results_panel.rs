@@ -374,7 +374,7 @@ impl ResultsPanel {
             "Of the images of this class, the share that were called so",
             "Harmonic mean of precision and recall",
         ];
-        let head = ["Class", "Images", "Precision", "Recall", "F1"].map(|title| (title.to_owned(), tokens.text_weak));
+        let head = ["Class", "Count", "Precision", "Recall", "F1"].map(|title| (title.to_owned(), tokens.text_weak));
         cells(ui, head, Some(hovers));
         ScrollArea::vertical().id_salt("results-classes").auto_shrink([false; 2]).show_rows(
             ui,

@@ -13,7 +13,9 @@ use egui::{RichText, ScrollArea, Sense, Ui, UiBuilder, vec2};
 use std::path::{Path, PathBuf};
 
 /// Width of the part beside the list.
-const DETAILS: f32 = 344.0;
+const DETAILS: f32 = 360.0;
+/// Side of a colour to choose.
+const COLOR: f32 = 20.0;
 
 /// What a person writes about a run, until it is stored.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -130,9 +132,9 @@ impl RunsPanel {
             Ok(summary) => {
                 self.written_ui(row, summary, ui, out);
                 ui.add_space(size::HALF);
-                figures_ui(summary, ui);
-                ui.add_space(size::STEP);
                 actions_ui(cx, row, summary, ui, out);
+                ui.add_space(size::HALF);
+                figures_ui(summary, ui);
             }
             Err(why) => {
                 let tokens = Tokens::of(ui);
@@ -146,7 +148,6 @@ impl RunsPanel {
 
     /// Name, note and colour. They are stored when their field is left.
     fn written_ui(&mut self, row: &RunRow, summary: &RunSummary, ui: &mut Ui, out: &mut Vec<UiCommand>) {
-        let tokens = Tokens::of(ui);
         let mut is_editing = false;
         if self.draft.folder != row.folder {
             self.store(out);
@@ -158,38 +159,23 @@ impl RunsPanel {
         let before = note.clone();
         ui.horizontal(|ui| {
             let label = kit::weak(ui, "Run name");
-            let field =
-                egui::TextEdit::singleline(&mut note.name).hint_text(row.folder_name()).desired_width(f32::INFINITY);
+            let colors = Tokens::RUNS as f32 * (COLOR + 2.0) + size::STEP;
+            let width = (ui.available_width() - colors).max(80.0);
+            let field = egui::TextEdit::singleline(&mut note.name).hint_text(row.folder_name()).desired_width(width);
             let field =
                 ui.add(field).labelled_by(label.id).on_hover_text("A name of your own; the folder keeps its name");
             is_editing |= field.has_focus();
-        });
-        let label = kit::weak(ui, "Note");
-        let field = egui::TextEdit::multiline(&mut note.note)
-            .hint_text("What was tried, what came out")
-            .desired_rows(2)
-            .desired_width(f32::INFINITY);
-        let field = ui.add(field).labelled_by(label.id).on_hover_text("Anything worth remembering about this run");
-        is_editing |= field.has_focus();
-        ui.horizontal(|ui| {
-            kit::weak(ui, "Colour");
+            ui.spacing_mut().item_spacing.x = 2.0;
             for number in 0..Tokens::RUNS {
-                let (rect, response) = ui.allocate_exact_size(vec2(18.0, 18.0), Sense::click());
-                let number = u8::try_from(number).unwrap_or(0);
-                let is_own = note.color == Some(number);
-                ui.painter().circle_filled(rect.center(), 6.5, tokens.run(usize::from(number)));
-                if is_own || response.has_focus() || response.hovered() {
-                    let color = if is_own { tokens.text_strong } else { tokens.text_weak };
-                    ui.painter().circle_stroke(rect.center(), 8.5, egui::Stroke::new(1.5, color));
-                }
-                response.widget_info(|| {
-                    egui::WidgetInfo::selected(egui::Role::RadioButton, true, is_own, format!("Colour {}", number + 1))
-                });
-                if response.on_hover_text("Colour of this run in charts").clicked() {
-                    note.color = (!is_own).then_some(number);
-                }
+                color_ui(u8::try_from(number).unwrap_or(0), &mut note, ui);
             }
         });
+        let field = egui::TextEdit::multiline(&mut note.note)
+            .hint_text("Note: what was tried, what came out")
+            .desired_rows(2)
+            .desired_width(f32::INFINITY);
+        let field = ui.add(field).accessible_name("Note").on_hover_text("Anything worth remembering about this run");
+        is_editing |= field.has_focus();
         let has_changed = note != before;
         if has_changed {
             self.draft = Draft { folder: row.folder.clone(), note, is_stored: false };
@@ -234,6 +220,24 @@ fn head_ui(runs: &RunsView, ui: &mut Ui, out: &mut Vec<UiCommand>) {
             kit::weak(ui, "Ctrl+click a second run to compare");
         });
     });
+}
+
+/// A colour to choose.
+fn color_ui(number: u8, note: &mut RunNote, ui: &mut Ui) {
+    let tokens = Tokens::of(ui);
+    let (rect, response) = ui.allocate_exact_size(vec2(COLOR, COLOR), Sense::click());
+    let is_own = note.color == Some(number);
+    ui.painter().circle_filled(rect.center(), 6.5, tokens.run(usize::from(number)));
+    if is_own || response.has_focus() || response.hovered() {
+        let color = if is_own { tokens.text_strong } else { tokens.text_weak };
+        ui.painter().circle_stroke(rect.center(), 8.5, egui::Stroke::new(1.5, color));
+    }
+    response.widget_info(|| {
+        egui::WidgetInfo::selected(egui::Role::RadioButton, true, is_own, format!("Colour {}", number + 1))
+    });
+    if response.on_hover_text("Colour of this run in charts").clicked() {
+        note.color = (!is_own).then_some(number);
+    }
 }
 
 fn figures_ui(summary: &RunSummary, ui: &mut Ui) {
@@ -308,8 +312,6 @@ fn actions_ui(cx: &PanelCx<'_>, row: &RunRow, summary: &RunSummary, ui: &mut Ui,
         if start.on_hover_text(hover).on_disabled_hover_text("It has no weights yet, or a run is under way").clicked() {
             push(RunsCommand::StartFrom(folder()));
         }
-    });
-    ui.horizontal_wrapped(|ui| {
         reveal_ui(&row.folder, ui, out);
         let color = Tokens::of(ui).error;
         let delete = ui.add_enabled(!is_running, egui::Button::new(RichText::new("Delete…").color(color)));

@@ -118,7 +118,7 @@ impl Studio {
     /// Results of the run that has ended, a search for a better rate, a second run, and both beside each other.
     fn shoot_runs(&mut self, dir: &Path) -> Result<()> {
         self.show("results");
-        self.click(" mistaken for ")?;
+        self.click(" called ")?;
         self.wait("pictures of mistakes", |app| !app.runs().pictures.is_empty() && !app.runs().is_reading)?;
         self.snap(dir, "results")?;
 
