@@ -280,7 +280,8 @@ fn reveal_ui(folder: &Path, ui: &mut Ui, out: &mut Vec<UiCommand>) {
 
 fn actions_ui(cx: &PanelCx<'_>, row: &RunRow, summary: &RunSummary, ui: &mut Ui, out: &mut Vec<UiCommand>) {
     let folder = || row.folder.clone();
-    let mut push = |command: RunsCommand| out.push(UiCommand::Runs(command));
+    let mut wanted = Vec::new();
+    let mut push = |command: RunsCommand| wanted.push(UiCommand::Runs(command));
     let is_running = summary.status == RunStatus::Running;
     let is_shown = cx.runs.shown.contains(&row.folder);
     ui.horizontal_wrapped(|ui| {
@@ -320,4 +321,5 @@ fn actions_ui(cx: &PanelCx<'_>, row: &RunRow, summary: &RunSummary, ui: &mut Ui,
             out.push(UiCommand::Runs(RunsCommand::Delete(row.folder.clone())));
         }
     });
+    out.append(&mut wanted);
 }
