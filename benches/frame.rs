@@ -13,6 +13,7 @@ use striate::layers::{Concat, Conv2d, Input, Layer};
 use striate::plan::{CostSettings, cost, layout, plan};
 use striate::ui::data_view::DataView;
 use striate::ui::runs::{RunState, RunView, StepPoint};
+use striate::ui::runs_view::RunsView;
 use striate::ui::times::TimesView;
 use striate::ui::{App, Options, PanelCx, all_panels, theme};
 
@@ -242,6 +243,8 @@ fn run(steps: u32) -> RunView {
             loss: 2.3 / (1.0 + f64::from(step) / 5_000.0) + noise * 0.2,
             accuracy: 1.0 - 1.0 / (1.0 + f64::from(step) / 3_000.0) - noise * 0.05,
             learning_rate: 1e-3,
+            grad_norm: 1.0 + noise,
+            secs: f64::from(step) / 20.0,
         }
     };
     RunView {
@@ -258,7 +261,7 @@ fn charts(measure: &mut Measure<'_>) {
     let document = striate::presets::find("lenet5").unwrap_or_default();
     let (plan, layout) = (plan(&document), layout(&document.graph));
     let cost = cost(&plan.program, CostSettings::default());
-    let (data, times) = (DataView::default(), TimesView::default());
+    let (data, times, runs) = (DataView::default(), TimesView::default(), RunsView::default());
     let mut panels = all_panels();
     let Some(panel) = panels.iter_mut().find(|panel| panel.id() == "training") else { return };
     let ctx = egui::Context::default();
@@ -285,6 +288,7 @@ fn charts(measure: &mut Measure<'_>) {
             path: &[],
             selection: &[],
             run: Some(view),
+            runs: &runs,
             data: &data,
             capacity_bytes: None,
             device: "CPU",
