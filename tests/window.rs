@@ -247,7 +247,7 @@ fn full_run() -> RunView {
     let answer = |index: u32| Answer {
         index: u64::from(index),
         truth: index % 10,
-        guess: if index % 7 == 0 { (index + 3) % 10 } else { index % 10 },
+        guess: if index.is_multiple_of(7) { (index + 3) % 10 } else { index % 10 },
         probability: 0.5,
     };
     let plane = |side: usize| Plane {
@@ -287,7 +287,7 @@ fn full_run() -> RunView {
 /// A good run and a broken one in the list, one shown in the charts, one waiting, and a search for a rate.
 fn full_runs() -> RunsView {
     let folder = PathBuf::from("runs/lenet-5-0");
-    let document = Arc::new(presets::find("lenet5").unwrap());
+    let document = Arc::new(presets::find("lenet5").unwrap_or_default());
     let summary = RunSummary { epochs_done: 2, best: Some((2, 0.93, 0.25)), ..RunSummary::default() };
     let stored = RunView { folder: folder.clone(), ..full_run() };
     let point = |n: u32| RatePoint { rate: 1e-5 * f64::from(n), loss: 2.0, smooth: 2.0 / f64::from(n) };

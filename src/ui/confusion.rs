@@ -10,7 +10,7 @@ const NAMED: usize = 20;
 /// Smallest and largest side of a cell.
 const SIDES: (f32, f32) = (14.0, 46.0);
 /// From this side on numbers fit.
-const WITH_NUMBERS: f32 = 24.0;
+const WITH_NUMBERS: f32 = 18.0;
 
 /// How the matrix is looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -180,11 +180,8 @@ fn words(results: &EpochResults, classes: &[String], rows: &[u64], truth: u32, g
 fn heads_ui(ui: &Ui, outer: Rect, body: Rect, offset: Vec2, side: f32, classes: &[String], n: usize) {
     let tokens = Tokens::of(ui);
     let font = FontId::proportional(size::FONT_SMALL);
-    let caption = |at, align, words: &str| {
-        ui.painter().text(at, align, words, font.clone(), tokens.text_weak);
-    };
-    caption(pos2(body.left(), outer.top()), Align2::LEFT_TOP, "What the network says");
-    caption(pos2(outer.left(), body.top() - 4.0), Align2::LEFT_BOTTOM, "Truth");
+    let caption = "Rows: truth. Columns: what the network says";
+    ui.painter().text(outer.left_top(), Align2::LEFT_TOP, caption, font.clone(), tokens.text_weak);
     // With narrow cells only every second, third … name has room.
     let every = (14.0 / side).ceil().max(1.0);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive number")]

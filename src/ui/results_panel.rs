@@ -182,12 +182,12 @@ impl ResultsPanel {
         room.set_height(room.height().max(220.0));
         let is_wide = room.width() >= WIDE;
         let share = if is_wide { 0.36 } else { 0.5 };
-        let square = (room.height() + 90.0).min(room.width() * share).max(230.0);
+        let square = (room.height() + 40.0).min(room.width() * share).max(230.0);
         let (matrix, rest) = room.split_left_right_at_x(room.left() + square);
         ui.scope_builder(UiBuilder::new().max_rect(matrix), |ui| self.matrix.ui(ui, results, &run.classes));
         let rest = rest.with_min_x(rest.left() + size::STEP * 2.0);
         if is_wide {
-            let (images, classes) = rest.split_left_right_at_fraction(0.56);
+            let (images, classes) = rest.split_left_right_at_fraction(0.54);
             ui.scope_builder(UiBuilder::new().max_rect(images), |ui| self.images_ui(run, results, cx, ui, out));
             let classes = classes.with_min_x(classes.left() + size::STEP * 2.0);
             ui.scope_builder(UiBuilder::new().max_rect(classes), |ui| self.classes_ui(run, results, ui));
@@ -353,9 +353,9 @@ impl ResultsPanel {
         let cells = |ui: &mut Ui, texts: [(String, Color32); 5], hovers: Option<[&str; 5]>| {
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = 4.0;
-                let first = (ui.available_width() - 4.0 * 66.0).clamp(40.0, 160.0);
+                let first = (ui.available_width() - 4.0 * 58.0 - size::STEP).clamp(36.0, 160.0);
                 for (at, (text, color)) in texts.into_iter().enumerate() {
-                    let width = if at == 0 { first } else { 62.0 };
+                    let width = if at == 0 { first } else { 54.0 };
                     let align = if at == 0 { egui::Align::Min } else { egui::Align::Max };
                     ui.allocate_ui_with_layout(vec2(width, 18.0), egui::Layout::top_down(align), |ui| {
                         ui.set_min_width(width);

@@ -11,7 +11,7 @@ use egui::{RichText, Ui, Vec2b};
 use egui_plot::{Line, LineStyle, Plot, PlotPoints, VLine};
 
 /// Height of the chart.
-const HEIGHT: f32 = size::STEP * 18.0;
+const HEIGHT: f32 = size::STEP * 13.0;
 
 /// Draws it.
 pub(super) fn ui(cx: &PanelCx<'_>, search: &SearchView, ui: &mut Ui, out: &mut Vec<UiCommand>) {
@@ -59,11 +59,11 @@ fn advice_ui(cx: &PanelCx<'_>, search: &SearchView, ui: &mut Ui, out: &mut Vec<U
     let rate = rate_text(advice.suggested);
     let mut words = format!(
         "The loss falls fastest at {} and is lowest at {}",
-        rate_text(advice.steepest),
-        rate_text(advice.lowest)
+        two_digits(advice.steepest),
+        two_digits(advice.lowest)
     );
     match advice.diverged_at {
-        Some(at) => words.push_str(&format!("; at {} it runs away.", rate_text(at))),
+        Some(at) => words.push_str(&format!("; at {} it runs away.", two_digits(at))),
         None => words.push('.'),
     }
     kit::weak(ui, words);
@@ -80,6 +80,11 @@ fn advice_ui(cx: &PanelCx<'_>, search: &SearchView, ui: &mut Ui, out: &mut Vec<U
             out.push(UiCommand::Edit { edit, path: Some(Vec::new()), gesture: None });
         }
     });
+}
+
+/// A rate that was read off a curve: more digits would pretend to know more.
+fn two_digits(rate: f64) -> String {
+    rate_text(format!("{rate:.1e}").parse().unwrap_or(rate))
 }
 
 fn plot_ui(search: &SearchView, ui: &mut Ui, tokens: &Tokens) {
