@@ -58,6 +58,7 @@ pub use self::{
     host::HostTensor,
     net::{LoadReport, Mismatch, Network},
     single::{OpRun, run_op},
+    timing::layer_times,
     train::{EvalOutcome, StepOutcome, TrainJob, Trainer},
 };
 #[cfg(feature = "train")]

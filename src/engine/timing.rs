@@ -15,7 +15,7 @@ use std::time::Instant;
 ///
 /// # Errors
 /// A network without an input, or a failing device.
-pub(super) fn layer_times(
+pub fn layer_times(
     network: &Network,
     batch: usize,
     repeats: usize,
