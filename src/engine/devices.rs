@@ -1,8 +1,9 @@
 //! The devices of this computer: listing, choosing and opening them. Runs in the worker only, since drivers crash.
 
 use super::protocol::{DeviceChoice, DeviceInfo, DeviceKind};
+use crate::op::DType;
 use crate::platform;
-use burn::tensor::Device;
+use burn::tensor::{Device, FloatDType};
 
 /// Why a device could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +49,14 @@ impl Opened {
     /// The CPU.
     pub fn cpu() -> Self {
         Self { device: Device::flex(), info: cpu() }
+    }
+
+    /// Whether it computes in this element type.
+    pub fn computes(&self, dtype: DType) -> bool {
+        match dtype {
+            DType::F32 => true,
+            DType::F16 => self.device.supports_dtype(FloatDType::F16),
+        }
     }
 
     /// Bytes of the device's pool in use and reserved; nothing for the CPU.

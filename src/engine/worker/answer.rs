@@ -11,7 +11,7 @@ use super::super::{EngineError, Network, TrainJob, Trainer, probe, timing};
 use super::WorkerError;
 use crate::data::{Batch, BatchTarget, Dataset, Order, Picture, Preprocessor, load_picture};
 use crate::graph::{DataSpec, Document};
-use crate::op::{Program, Shape};
+use crate::op::{DType, Program, Shape};
 use crate::plan::{in_dtype, plan};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -144,7 +144,9 @@ pub(super) fn take_weights(network: &mut Network, from: &Path) -> Result<super::
 }
 
 fn build(document: Document, classes: Vec<String>, device: &Opened) -> Result<Model, WorkerError> {
-    let program = complete_program(&document)?;
+    // Weights are 32-bit: a device without 16-bit values can still be asked about a network that was trained with them.
+    let dtype = Some(document.training.dtype).filter(|&dtype| device.computes(dtype)).unwrap_or_default();
+    let program = complete_program(&document, dtype)?;
     let job = TrainJob {
         program: Arc::clone(&program),
         heads: document.heads_in_force(),
@@ -160,11 +162,11 @@ fn build(document: Document, classes: Vec<String>, device: &Opened) -> Result<Mo
     Ok(Model { document, classes, body, dataset: None, is_live: false })
 }
 
-/// The program of a document that can run, in the element type that the document asks for.
-pub(super) fn complete_program(document: &Document) -> Result<Arc<Program>, WorkerError> {
+/// The program of a document that can run, in an element type.
+pub(super) fn complete_program(document: &Document, dtype: DType) -> Result<Arc<Program>, WorkerError> {
     let plan = plan(document);
     if plan.is_complete() {
-        return Ok(Arc::new(in_dtype(&plan.program, document.training.dtype).into_owned()));
+        return Ok(Arc::new(in_dtype(&plan.program, dtype).into_owned()));
     }
     let found = plan.first_error().unwrap_or_else(|| "It has no output.".into());
     Err(WorkerError::Incomplete(found))
