@@ -13,7 +13,8 @@ use striate::engine::protocol::{
 use striate::engine::run::{Metrics, RunFolder, RunStatus};
 
 const RUN: RunId = RunId(7);
-const PATIENCE: Duration = Duration::from_mins(2);
+/// Workers run at low priority: on a busy machine they take long.
+const PATIENCE: Duration = Duration::from_mins(10);
 
 fn start_with(env: &[(&str, &str)]) -> Supervisor {
     let env: Vec<_> = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();

@@ -219,6 +219,16 @@ impl Op {
         matches!(self, Self::Flatten)
     }
 
+    /// Whether it is a convolution that is a matrix product at every pixel: 1 x 1, no stride, no padding, one group.
+    pub fn is_pointwise_convolution(&self) -> bool {
+        match self {
+            Self::Conv2d { kernel, stride, groups, pads, .. } => {
+                *kernel == [1, 1] && *stride == [1, 1] && *groups == 1 && pads.is_zero()
+            }
+            _ => false,
+        }
+    }
+
     /// Whether each output number depends on one input number only, with no parameters.
     pub fn is_pointwise_activation(&self) -> bool {
         match self {

@@ -2,7 +2,7 @@
 //! it works, and when each value is dropped. Engine tests compare it with real allocations.
 
 use super::cost::{CostSettings, Totals};
-use super::memory::Breakdown;
+use super::memory::{Breakdown, Engine};
 use crate::op::{Activation, DType, Op, Program, ValueId};
 
 /// The value whose memory a value shares, by value: itself, or the source of a view.
@@ -132,6 +132,11 @@ impl<'a> Replay<'a> {
         let read: u64 = node.inputs.iter().map(|&id| self.bytes(id)).fold(0, u64::saturating_add);
         let made: u64 = node.outputs.iter().map(|&id| self.bytes(id)).fold(0, u64::saturating_add);
         match &node.op {
+            // A matrix product per image, and one matrix of gradients for each until they are summed.
+            op if self.settings.engine == Engine::Cpu && op.is_pointwise_convolution() => {
+                let weights = node.params.first().map_or(0, |id| self.program.params[id.index()].elements());
+                Held { inputs: true, backward: weights.saturating_mul(4), ..Held::default() }
+            }
             Op::Conv2d { kernel, stride, groups, pads, filters, .. } => {
                 let channels = self.program.input_shapes(node).first().map_or(1, |shape| shape.channels());
                 let padded = if pads.is_symmetric() { 0 } else { read };
