@@ -146,7 +146,7 @@ pub(super) fn take_weights(network: &mut Network, from: &Path) -> Result<super::
 fn build(document: Document, classes: Vec<String>, device: &Opened) -> Result<Model, WorkerError> {
     // Weights are 32-bit: a device without 16-bit values can still be asked about a network that was trained with them.
     let dtype = Some(document.training.dtype).filter(|&dtype| device.computes(dtype)).unwrap_or_default();
-    let program = complete_program(&document, dtype)?;
+    let program = program_in(&document, dtype)?;
     let job = TrainJob {
         program: Arc::clone(&program),
         heads: document.heads_in_force(),
@@ -162,8 +162,12 @@ fn build(document: Document, classes: Vec<String>, device: &Opened) -> Result<Mo
     Ok(Model { document, classes, body, dataset: None, is_live: false })
 }
 
-/// The program of a document that can run, in an element type.
-pub(super) fn complete_program(document: &Document, dtype: DType) -> Result<Arc<Program>, WorkerError> {
+/// The program of a document that can run, in the element type that it asks for.
+pub(super) fn complete_program(document: &Document) -> Result<Arc<Program>, WorkerError> {
+    program_in(document, document.training.dtype)
+}
+
+fn program_in(document: &Document, dtype: DType) -> Result<Arc<Program>, WorkerError> {
     let plan = plan(document);
     if plan.is_complete() {
         return Ok(Arc::new(in_dtype(&plan.program, dtype).into_owned()));

@@ -91,7 +91,7 @@ fn prepare(worker: &mut Worker, run: RunId, request: &TrainRequest) -> Result<Se
     if let Some(epochs) = request.epochs {
         document.training.epochs = epochs;
     }
-    let program = answer::complete_program(&document, document.training.dtype)?;
+    let program = answer::complete_program(&document)?;
     preparing("reading the data");
     let dataset = answer::open_data(&document.data, &program, document.seed)?;
     let halvings = stored.as_ref().map_or(0, |(_, record)| record.halvings).max(request.halvings);
