@@ -164,17 +164,15 @@ pub enum EditError {
         /// Taking node's name.
         to: String,
     },
-    /// A card with several links cannot be moved alone.
+    /// A card with several links moves with its branch, and this has none.
     #[error(
-        "Only a layer with one input and one way out can be moved alone. {name} has {inputs} inputs and feeds {outputs} layers. Remove its extra links first."
+        "A layer with several links moves with its branch: all between the split before it and the merge behind it. {name} has no such branch: {finding}. Remove its extra links first."
     )]
-    Entangled {
+    NoBranch {
         /// Its name.
         name: String,
-        /// Links in.
-        inputs: usize,
-        /// Links out.
-        outputs: usize,
+        /// Why.
+        finding: String,
     },
     /// The name is taken or not a name.
     #[error("{rule} Received {found:?}.")]
@@ -244,7 +242,10 @@ impl Edit {
             Self::SetInit { node, .. } => format!("Change initial weights of {}", name(node)),
             Self::Connect { from, to, .. } => format!("Link {} to {}", name(from), name(to)),
             Self::Disconnect { link } => format!("Unlink {} from {}", name(&link.from), name(&link.to)),
-            Self::Paste { fragment } => format!("Paste {} layers", fragment.nodes.len()),
+            Self::Paste { fragment } => match fragment.nodes.as_slice() {
+                [one] => format!("Paste {}", one.name),
+                many => format!("Paste {} layers", many.len()),
+            },
             Self::SetTraining(_) => "Change training settings".into(),
             Self::SetData(_) => "Change data".into(),
             Self::SetHeads(_) => "Change heads".into(),
@@ -359,10 +360,11 @@ fn apply_to_graph(graph: &mut Graph, edit: &Edit) -> Result<Outcome, EditError> 
         Edit::Rename { node, name } => {
             check_name(name).map_err(|rule| EditError::Name { rule, found: name.clone() })?;
             if let Some(rival) = graph.name_rival(name, &[*node]) {
-                let rule = format!(
-                    "Names must be unique in one graph, and none may lie inside another's; {:?} is there.",
-                    rival.name
-                );
+                let rule = if rival.name == *name {
+                    "Names must be unique among the layers of one graph.".into()
+                } else {
+                    format!("A name must not lie inside another's, or another's inside it; there is {:?}.", rival.name)
+                };
                 return Err(EditError::Name { rule, found: name.clone() });
             }
             let old = graph.node(*node).map(|node| node.name.clone()).unwrap_or_default();

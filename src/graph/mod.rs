@@ -11,6 +11,7 @@ mod fragment;
 mod group;
 mod history;
 mod node;
+mod piece;
 mod rules;
 mod spec;
 mod surgery;

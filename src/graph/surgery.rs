@@ -1,7 +1,7 @@
 //! Cutting and joining: the graph operations behind the edits.
 
 use super::node::prefixes;
-use super::{EditError, Graph, Link, Node, NodeId, Place};
+use super::{EditError, Graph, Link, Node, NodeId, Place, piece};
 use crate::layers::Arity;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,7 +14,10 @@ pub(super) fn insert(graph: &mut Graph, node: Node, place: &Place) -> Result<Nod
         Place::Loose => graph.nodes.push(Arc::new(node)),
         Place::After(before) | Place::Branch(before) => {
             let index = graph.nodes.iter().position(|n| n.id == *before).ok_or(EditError::NoNode)?;
-            graph.nodes.insert(index + 1, Arc::new(node));
+            // A branch stands to the right of what is there, so behind it in the stored order.
+            let fed = |n: &Node| graph.links.iter().any(|link| link.from == *before && link.to == n.id);
+            let beside = matches!(place, Place::Branch(_)).then(|| graph.nodes.iter().rposition(|n| fed(n))).flatten();
+            graph.nodes.insert(beside.map_or(index, |at| at.max(index)) + 1, Arc::new(node));
             if takes_input {
                 if matches!(place, Place::After(_)) {
                     for link in graph.links.iter_mut().filter(|link| link.from == *before) {
@@ -80,12 +83,12 @@ pub(super) fn close_gaps(graph: &mut Graph, to: NodeId) {
     }
 }
 
-/// Takes a one-in-one-out node (or a loose one) out of its place and puts it elsewhere.
+/// Takes a node out of its place and puts it elsewhere; one with several links takes its branch along.
 pub(super) fn relocate(graph: &mut Graph, id: NodeId, place: &Place) -> Result<(), EditError> {
     let node = graph.node(id).ok_or(EditError::NoNode)?.clone();
-    let (inputs, outputs) = (graph.links_into(id).len(), graph.links_from(id).len());
-    if inputs > 1 || outputs > 1 {
-        return Err(EditError::Entangled { name: node.name.clone(), inputs, outputs });
+    let branch = graph.branch_of(id)?;
+    if branch.len() > 1 {
+        return piece::relocate(graph, &branch, place);
     }
     let touches = match place {
         Place::After(other) | Place::Branch(other) => *other == id,

@@ -60,12 +60,50 @@ fn moving_a_card_heals_its_old_place() {
     assert_eq!(links(&document), [(1, 3, 0), (3, 2, 0)]);
 }
 
-#[test]
-fn a_card_with_several_links_says_why_it_cannot_move() {
+/// input1 → conv1 → pool1 → add1, conv1 → add1, add1 → conv2 → flatten1
+fn skip() -> Document {
     let document = insert(&chain(), Add::default(), Place::After(NodeId(3)));
     let document = apply(&document, &[], &Edit::Connect { from: NodeId(2), to: NodeId(4), port: None }).unwrap().0;
-    let error = apply(&document, &[], &Edit::Move { node: NodeId(2), place: Place::Loose }).unwrap_err();
-    assert_eq!(error, EditError::Entangled { name: "conv1".into(), inputs: 1, outputs: 2 });
+    let document = insert(&document, Conv2d::default(), Place::After(NodeId(4)));
+    insert(&document, Flatten::default(), Place::After(NodeId(5)))
+}
+
+#[test]
+fn a_card_with_several_links_moves_with_its_branch() {
+    let document = skip();
+    let order = [(1, 2, 0), (2, 3, 0), (2, 4, 1), (3, 4, 0), (4, 5, 0), (5, 6, 0)];
+    assert_eq!(links(&document), order);
+    // The split takes all up to its merge along, the merge all that its split feeds.
+    assert_eq!(document.graph.branch_of(NodeId(2)).unwrap(), [2, 3, 4].map(NodeId));
+    assert_eq!(document.graph.branch_of(NodeId(4)).unwrap(), [3, 4].map(NodeId));
+    assert_eq!(document.graph.branch_of(NodeId(3)).unwrap(), [NodeId(3)]);
+    // Behind conv2: input → conv2 → (conv1, pool1, add1) → flatten.
+    let to = Place::OnLink(document.graph.links_into(NodeId(6))[0]);
+    let moved = apply(&document, &[], &Edit::Move { node: NodeId(2), place: to }).unwrap().0;
+    assert_eq!(links(&moved), [(1, 5, 0), (2, 3, 0), (2, 4, 1), (3, 4, 0), (4, 6, 0), (5, 2, 0)]);
+    // The merge alone moves what lies between: conv1 → conv2 → (pool1, add1 and the skip) → flatten.
+    let moved = apply(&document, &[], &Edit::Move { node: NodeId(4), place: Place::After(NodeId(5)) }).unwrap().0;
+    assert_eq!(links(&moved), [(1, 2, 0), (2, 5, 0), (3, 4, 0), (4, 6, 0), (5, 3, 0), (5, 4, 1)]);
+    // Onto a place of its own nothing changes.
+    let own = Place::After(NodeId(3));
+    assert_eq!(apply(&document, &[], &Edit::Move { node: NodeId(2), place: own }).unwrap().0, document);
+}
+
+#[test]
+fn a_card_whose_branch_is_not_one_piece_says_why_it_cannot_move() {
+    // A second way out of the split, which nothing joins.
+    let document = insert(&skip(), Dense::default(), Place::Branch(NodeId(2)));
+    let refused = |node: u64, place: Place| {
+        apply(&document, &[], &Edit::Move { node: NodeId(node), place }).map(|_| ()).unwrap_err().to_string()
+    };
+    assert!(refused(2, Place::After(NodeId(5))).contains("fc1 ends without being joined"));
+    assert!(refused(4, Place::Loose).contains("cannot lie beside the network"));
+    // Two inputs that a merge joins would have to come along.
+    let document = insert(&skip(), Input::default(), Place::Loose);
+    let input = document.graph.nodes.last().unwrap().id;
+    let document = apply(&document, &[], &Edit::Connect { from: input, to: NodeId(4), port: None }).unwrap().0;
+    let error = apply(&document, &[], &Edit::Move { node: NodeId(4), place: Place::After(NodeId(5)) }).unwrap_err();
+    assert!(error.to_string().contains("would have to come along"), "{error}");
 }
 
 #[test]
