@@ -382,7 +382,6 @@ impl eframe::App for App {
     fn ui(&mut self, ui: &mut Ui, frame: &mut eframe::Frame) {
         let ctx = ui.ctx().clone();
         let mut out = Vec::new();
-        super::finder::deliver(&ctx);
         self.take_escape(&ctx);
         for id in command::pressed(&ctx) {
             self.command(id, &ctx, &mut out);

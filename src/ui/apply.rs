@@ -23,6 +23,13 @@ impl App {
             }
         }
         match command {
+            UiCommand::Canvas(id) => {
+                // Enter on a layer goes to its settings, which may be hidden.
+                self.prefs.show_inspector |= id == "enter";
+                for command in canvas::run(id, self.workspace.front().into(), ctx) {
+                    self.apply(command, frame, ctx);
+                }
+            }
             UiCommand::New => self.workspace.open(Document::default(), None),
             UiCommand::Open(Some(path)) => self.open_file(path),
             UiCommand::Open(None) => self.waiting.ask(Purpose::Open, self.dialogs.as_mut(), frame, ctx),

@@ -36,6 +36,10 @@ const fn ctrl_shift(key: Key) -> KeyboardShortcut {
     KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), key)
 }
 
+const fn shift(key: Key) -> KeyboardShortcut {
+    KeyboardShortcut::new(Modifiers::SHIFT, key)
+}
+
 const fn plain(key: Key) -> KeyboardShortcut {
     KeyboardShortcut::new(Modifiers::NONE, key)
 }
@@ -74,7 +78,7 @@ pub const ALL: &[Spec] = &[
     window("next_problem", "Next problem", "Show the next error or warning of the network", &[plain(Key::F8)]),
     window("map", "Map of the network", "Show or hide the small map of a network that is not all in sight", &[]),
     window("preferences", "Preferences…", "Colours, scale and motion of the window", &[ctrl(Key::Comma)]),
-    window("help", "Keys and help", "Show what every key does", &[plain(Key::F1)]),
+    window("help", "Keys and help", "Show what every key does", &[plain(Key::F1), plain(Key::Questionmark)]),
     canvas("fit", "Fit to window", "Show the whole network, or the selection", &[plain(Key::F), plain(Key::Home)]),
     canvas("actual_size", "Actual size", "Show the network at 100 %", &[ctrl(Key::Num0)]),
     canvas(
@@ -89,7 +93,41 @@ pub const ALL: &[Spec] = &[
     canvas("paste", "Paste", "Put copied layers beside the network", &[ctrl(Key::V)]),
     canvas("duplicate", "Duplicate", "Copy and paste in one step", &[ctrl(Key::D)]),
     canvas("rename", "Rename", "Give the selected layer another name", &[plain(Key::F2)]),
-    canvas("add", "Add layer…", "Search for a layer and add it", &[plain(Key::Slash)]),
+    canvas("add", "Add layer…", "Search for a layer and add it after the selection", &[plain(Key::Slash)]),
+    canvas(
+        "link",
+        "Link",
+        "Link the two selected layers, or choose with the arrows what the selected one feeds",
+        &[plain(Key::L)],
+    ),
+    canvas("unlink", "Unlink", "Remove the links between the selected layers", &[shift(Key::L)]),
+    canvas("group", "Group", "Put the selected layers into one card", &[ctrl(Key::G)]),
+    canvas("expand", "Expand", "Take the selected group or block apart into its layers", &[ctrl_shift(Key::G)]),
+    canvas(
+        "bypass",
+        "Bypass",
+        "Leave the selected layers out without removing them, or take them up again",
+        &[ctrl(Key::B)],
+    ),
+    canvas(
+        "freeze",
+        "Freeze",
+        "Keep the weights of the selected layers while training, or let them learn again",
+        &[ctrl(Key::L)],
+    ),
+    canvas(
+        "enter",
+        "Open",
+        "Open the selected group, or go to the settings of the selected layer",
+        &[plain(Key::Enter)],
+    ),
+    canvas("out", "Back", "Let go, then clear the selection, then leave the open group", &[plain(Key::Escape)]),
+    canvas(
+        "walk",
+        "Move the selection",
+        "Along the links, and among layers side by side; with Shift, add to the selection",
+        &[plain(Key::ArrowUp), plain(Key::ArrowDown), plain(Key::ArrowLeft), plain(Key::ArrowRight)],
+    ),
 ];
 
 /// The command of an id.
@@ -116,15 +154,25 @@ pub fn hover_text(ctx: &egui::Context, id: &str) -> String {
 
 /// Takes the window's commands out of the input. Keys with more modifiers come first, since matching ignores extra Shift.
 pub fn pressed(ctx: &egui::Context) -> Vec<&'static str> {
+    let typing = ctx.text_edit_focused();
+    // What is typed into a field is not a command: neither its own undo nor a question mark.
+    let of_field = |keys: &KeyboardShortcut| {
+        matches!(keys.logical_key, Key::Questionmark)
+            || (keys.modifiers.command && matches!(keys.logical_key, Key::Z | Key::Y))
+    };
+    pressed_in(ctx, Scope::Window, |keys| !(typing && of_field(keys)))
+}
+
+/// Takes the commands of one scope out of the input, as far as their keys may be taken.
+pub fn pressed_in(ctx: &egui::Context, scope: Scope, may: impl Fn(&KeyboardShortcut) -> bool) -> Vec<&'static str> {
     let mut keys: Vec<(&'static str, KeyboardShortcut)> = ALL
         .iter()
-        .filter(|spec| spec.scope == Scope::Window)
+        .filter(|spec| spec.scope == scope)
         .flat_map(|spec| spec.keys.iter().map(|keys| (spec.id, *keys)))
+        .filter(|(_, keys)| may(keys))
         .collect();
     keys.sort_by_key(|(_, keys)| std::cmp::Reverse(u8::from(keys.modifiers.shift) + u8::from(keys.modifiers.alt)));
-    let typing = ctx.text_edit_focused();
     keys.into_iter()
-        .filter(|(id, _)| !(typing && matches!(*id, "undo" | "redo")))
         .filter_map(|(id, keys)| ctx.input_mut(|input| input.consume_shortcut(&keys)).then_some(id))
         .collect()
 }
@@ -146,7 +194,7 @@ pub fn ui_command(id: &str) -> Option<UiCommand> {
         "stop_best" => UiCommand::Stop { keep_best: true },
         "fit" => UiCommand::Fit,
         "actual_size" => UiCommand::ActualSize,
-        _ => return None,
+        _ => return find(id).filter(|spec| spec.scope == Scope::Canvas).map(|spec| UiCommand::Canvas(spec.id)),
     })
 }
 

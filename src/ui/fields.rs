@@ -123,7 +123,13 @@ pub fn flag(ui: &mut Ui, value: &mut bool, name: &str, help: &str) -> Response {
 /// One of several, by index. Whether it changed.
 pub fn choice(ui: &mut Ui, name: &str, options: &[ChoiceOption], selected: &mut usize) -> bool {
     let before = *selected;
-    let present = options.get(before);
+    choice_box(ui, name, options, selected);
+    *selected != before
+}
+
+/// The box itself. While it has the keyboard and is closed, the arrows and the first letters choose.
+fn choice_box(ui: &mut Ui, name: &str, options: &[ChoiceOption], selected: &mut usize) -> Response {
+    let present = options.get(*selected);
     let response = ComboBox::from_id_salt(name)
         .selected_text(present.map_or("–", |option| option.label))
         .width((ui.available_width() - RESET - size::HALF).clamp(60.0, 168.0))
@@ -133,9 +139,36 @@ pub fn choice(ui: &mut Ui, name: &str, options: &[ChoiceOption], selected: &mut 
             }
         })
         .response;
+    if response.has_focus() && !egui::Popup::is_any_open(ui.ctx()) {
+        let filter = egui::EventFilter { vertical_arrows: true, ..egui::EventFilter::default() };
+        ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
+        let (down, up) = ui.input_mut(|i| {
+            let mut count = |key| i.count_and_consume_key(egui::Modifiers::NONE, key);
+            (count(egui::Key::ArrowDown), count(egui::Key::ArrowUp))
+        });
+        *selected = selected.saturating_add(down).min(options.len().saturating_sub(1)).saturating_sub(up);
+        let typed: String = ui.input(|i| {
+            let text = |event: &egui::Event| match event {
+                egui::Event::Text(text) => Some(text.clone()),
+                _ => None,
+            };
+            i.events.iter().filter_map(text).collect()
+        });
+        if let Some(next) = next_of(options, *selected, typed.trim()) {
+            *selected = next;
+        }
+    }
     let response = response.on_hover_text(present.map_or("", |option| option.help)).accessible_name(name);
     take_focus(&response, name);
-    *selected != before
+    response
+}
+
+/// The next option, after the present one and around, whose label starts with what was typed.
+fn next_of(options: &[ChoiceOption], selected: usize, typed: &str) -> Option<usize> {
+    let typed = typed.to_lowercase();
+    let starts = |at: &usize| options.get(*at).is_some_and(|option| option.label.to_lowercase().starts_with(&typed));
+    let count = options.len();
+    (!typed.is_empty()).then(|| (1..=count).map(|step| (selected + step) % count).find(starts)).flatten()
 }
 
 /// Draws each field of a layer. After the visit `change` says whether something changed, and in which gesture.
@@ -145,6 +178,14 @@ pub struct Fields<'a> {
     defaults: Vec<(&'static str, FieldValue)>,
     /// Set if a value changed: the gesture of the change.
     pub change: Option<u64>,
+    /// The next field that is drawn takes the keyboard.
+    takes_focus: bool,
+}
+
+/// Gives the keyboard to the first field that is drawn from now on.
+pub fn focus_first(ctx: &egui::Context) {
+    ctx.data_mut(|data| data.insert_temp(Id::unique("fields-focus"), true));
+    ctx.request_repaint();
 }
 
 impl<'a> Fields<'a> {
@@ -153,7 +194,15 @@ impl<'a> Fields<'a> {
         let fresh = Layer::from_id(layer.about().id);
         let fields = fresh.map(|mut fresh| list_fields(&mut fresh)).unwrap_or_default();
         let defaults = fields.into_iter().map(|(spec, value, _)| (spec.key, value)).collect();
-        Self { ui, tracker, defaults, change: None }
+        let takes_focus = ui.data_mut(|data| data.remove_temp::<bool>(Id::unique("fields-focus"))).is_some();
+        Self { ui, tracker, defaults, change: None, takes_focus }
+    }
+
+    fn focus(&mut self, response: &Response) {
+        if std::mem::take(&mut self.takes_focus) {
+            response.request_focus();
+            response.scroll_to_me(None);
+        }
     }
 
     /// A row with the way back to the default where the value is another; the default if that is clicked.
@@ -195,6 +244,15 @@ fn reset_button(ui: &mut Ui, spec: &FieldSpec, default: &FieldValue) -> bool {
     response.on_hover_text(name).clicked()
 }
 
+/// Gives the keyboard to the number that is drawn next: before it is drawn, so that it selects what it holds.
+fn claim(ui: &mut Ui, takes_focus: bool) {
+    if takes_focus {
+        let id = ui.next_auto_id();
+        ui.memory_mut(|memory| memory.request_focus(id));
+        ui.scroll_to_cursor(None);
+    }
+}
+
 fn whole(spec: &FieldSpec) -> std::ops::RangeInclusive<u64> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "ranges of fields; `as` saturates")]
     let [low, high] = [spec.min, spec.max].map(|bound| bound as u64);
@@ -203,7 +261,9 @@ fn whole(spec: &FieldSpec) -> std::ops::RangeInclusive<u64> {
 
 impl FieldVisitor for Fields<'_> {
     fn integer(&mut self, spec: &FieldSpec, value: &mut u64) {
+        let takes_focus = std::mem::take(&mut self.takes_focus);
         let (response, reset) = self.row(spec, &FieldValue::Integer(*value), |ui| {
+            claim(ui, takes_focus);
             number(ui, value, whole(spec), spec.unit.label(), spec.label, spec.help)
         });
         self.change = self.tracker.note(&response).or(self.change);
@@ -216,10 +276,12 @@ impl FieldVisitor for Fields<'_> {
     fn pair(&mut self, spec: &FieldSpec, value: &mut [u64; 2]) {
         let unit = if spec.unit == Unit::Pixels { "" } else { spec.unit.label() };
         let present = FieldValue::Pair(*value);
+        let takes_focus = std::mem::take(&mut self.takes_focus);
         let [height, width] = value;
         let (both, reset) = self.row(spec, &present, |ui| {
             ui.spacing_mut().item_spacing.x = size::HALF;
             let name = |axis: &str| format!("{} {axis}", spec.label);
+            claim(ui, takes_focus);
             let first = number(ui, height, whole(spec), unit, &name("height"), spec.help);
             ui.label(RichText::new("×").color(Tokens::of(ui).text_weak));
             let second = number(ui, width, whole(spec), unit, &name("width"), spec.help);
@@ -238,7 +300,9 @@ impl FieldVisitor for Fields<'_> {
     }
 
     fn float(&mut self, spec: &FieldSpec, value: &mut f64) {
+        let takes_focus = std::mem::take(&mut self.takes_focus);
         let (response, reset) = self.row(spec, &FieldValue::Float(*value), |ui| {
+            claim(ui, takes_focus);
             number(ui, value, spec.min..=spec.max, spec.unit.label(), spec.label, spec.help)
         });
         self.change = self.tracker.note(&response).or(self.change);
@@ -250,6 +314,7 @@ impl FieldVisitor for Fields<'_> {
 
     fn flag(&mut self, spec: &FieldSpec, value: &mut bool) {
         let (response, reset) = self.row(spec, &FieldValue::Flag(*value), |ui| flag(ui, value, spec.label, spec.help));
+        self.focus(&response);
         if let Some(FieldValue::Flag(default)) = reset {
             *value = default;
         }
@@ -260,11 +325,13 @@ impl FieldVisitor for Fields<'_> {
 
     fn choice(&mut self, spec: &FieldSpec, options: &[ChoiceOption], selected: &mut usize) {
         let present = FieldValue::Choice(options.get(*selected).map_or("", |option| option.id));
-        let (changed, reset) = self.row(spec, &present, |ui| choice(ui, spec.label, options, selected));
+        let before = *selected;
+        let (response, reset) = self.row(spec, &present, |ui| choice_box(ui, spec.label, options, selected));
+        self.focus(&response);
         if let Some(FieldValue::Choice(id)) = reset {
             *selected = options.iter().position(|option| option.id == id).unwrap_or(*selected);
         }
-        if changed || reset.is_some() {
+        if *selected != before {
             self.note_click();
         }
     }
@@ -273,6 +340,16 @@ impl FieldVisitor for Fields<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_letter_chooses_the_next_option_that_starts_with_it() {
+        let options = ["Valid", "Same", "Symmetric"].map(|label| ChoiceOption { id: "", label, help: "" });
+        assert_eq!(next_of(&options, 0, "s"), Some(1));
+        assert_eq!(next_of(&options, 1, "S"), Some(2));
+        assert_eq!(next_of(&options, 2, "s"), Some(1));
+        assert_eq!(next_of(&options, 0, "x"), None);
+        assert_eq!(next_of(&options, 0, ""), None);
+    }
 
     #[test]
     fn decimals_are_short_and_exact() {

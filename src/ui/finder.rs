@@ -222,9 +222,9 @@ fn entries(ctx: &egui::Context, cx: &PanelCx<'_>, panels: &[Box<dyn Panel>]) -> 
         action,
     };
     let mut list = Vec::new();
-    for spec in command::ALL.iter().filter(|spec| spec.id != "palette") {
-        let needs = matches!(spec.id, "delete" | "copy" | "cut" | "duplicate" | "rename");
-        if spec.scope == Scope::Canvas && needs && cx.selection.is_empty() {
+    for spec in command::ALL.iter().filter(|spec| !matches!(spec.id, "palette" | "walk")) {
+        let needs_none = matches!(spec.id, "fit" | "actual_size" | "select_all" | "paste" | "add" | "out");
+        if spec.scope == Scope::Canvas && !needs_none && cx.selection.is_empty() {
             continue;
         }
         let keys = command::keys_text(ctx, spec.id);
@@ -266,41 +266,6 @@ fn entries(ctx: &egui::Context, cx: &PanelCx<'_>, panels: &[Box<dyn Panel>]) -> 
         list.push(plain(panel.title(), "Show panel", panel.help(), "panel", action));
     }
     list
-}
-
-/// Presses the first key of a command that the canvas acts on: it takes it at the next frame.
-pub(super) fn press(ctx: &egui::Context, id: &str) {
-    match id {
-        "copy" => ctx.send_viewport_cmd(egui::ViewportCommand::RequestCopy),
-        "cut" => ctx.send_viewport_cmd(egui::ViewportCommand::RequestCut),
-        "paste" => ctx.send_viewport_cmd(egui::ViewportCommand::RequestPaste),
-        _ => {
-            let Some(keys) = command::find(id).and_then(|spec| spec.keys.first()).copied() else { return };
-            ctx.data_mut(|data| data.insert_temp(Id::unique("pressed"), keys));
-            ctx.request_repaint();
-        }
-    }
-}
-
-/// Puts the key of [`press`] into the input of this frame.
-pub(super) fn deliver(ctx: &egui::Context) {
-    let id = Id::unique("pressed");
-    if ctx.memory(|memory| memory.top_modal_layer().is_some()) {
-        // Nothing acts on keys below a window that covers it; the palette is gone in the next frame.
-        ctx.request_repaint();
-        return;
-    }
-    let Some(keys) = ctx.data(|data| data.get_temp::<egui::KeyboardShortcut>(id)) else { return };
-    ctx.data_mut(|data| data.remove::<egui::KeyboardShortcut>(id));
-    ctx.input_mut(|input| {
-        input.events.push(egui::Event::Key {
-            key: keys.logical_key,
-            physical_key: None,
-            pressed: true,
-            repeat: false,
-            modifiers: keys.modifiers,
-        });
-    });
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::{presets, text};
 use egui::{RichText, Sense, Ui, vec2};
 
 /// A menu entry of the command table.
-fn entry(ui: &mut Ui, id: &str, is_enabled: bool, label: Option<String>, out: &mut Vec<UiCommand>) -> bool {
+pub(super) fn entry(ui: &mut Ui, id: &str, is_enabled: bool, label: Option<String>, out: &mut Vec<UiCommand>) -> bool {
     let Some(spec) = command::find(id) else { return false };
     let button = egui::Button::new(label.unwrap_or_else(|| spec.label.to_owned()))
         .shortcut_text(command::keys_text(ui.ctx(), id));
@@ -51,16 +51,7 @@ impl App {
                 let redo = history.redo_label().map(|label| format!("Redo {label}"));
                 entry(ui, "redo", redo.is_some(), redo, out);
                 ui.separator();
-                let selection = self.workspace.front().selection.clone();
-                let delete = egui::Button::new("Delete").shortcut_text(command::keys_text(ui.ctx(), "delete"));
-                if ui
-                    .add_enabled(!selection.is_empty(), delete)
-                    .on_hover_text(command::hover_text(ui.ctx(), "delete"))
-                    .clicked()
-                {
-                    out.push(UiCommand::edit(crate::graph::Edit::Remove { nodes: selection }));
-                    ui.close();
-                }
+                super::canvas::edit_menu(ui, self.workspace.front().into(), out);
                 ui.separator();
                 for id in ["find", "find_next", "next_problem", "preferences"] {
                     self.command_entry(ui, id, out);

@@ -30,6 +30,7 @@ pub mod log_panel;
 pub mod maps_panel;
 mod memory_view;
 mod menu;
+pub mod outline;
 pub mod palette;
 pub mod panel;
 pub mod preferences;
@@ -68,6 +69,7 @@ pub fn all_panels() -> Vec<Box<dyn Panel>> {
     vec![
         Box::new(canvas::CanvasPanel::default()),
         Box::new(cost_panel::CostPanel::default()),
+        Box::new(outline::OutlinePanel::default()),
         Box::new(training_panel::TrainingPanel::default()),
         Box::new(results_panel::ResultsPanel::default()),
         Box::new(runs_panel::RunsPanel::default()),

@@ -6,13 +6,7 @@ use super::{Panel, PanelCx, UiCommand, icons};
 use crate::graph::Content;
 use crate::layers::{About, Family, Layer, LayerKind as _};
 use crate::presets;
-use egui::{Align2, Id, Key, Modifiers, Rect, Role, Sense, Ui, Vec2, WidgetInfo, vec2};
-
-/// Puts the cursor into the search field, at the palette's next frame.
-pub fn focus_search(ctx: &egui::Context) {
-    ctx.data_mut(|data| data.insert_temp(Id::unique("palette-focus"), true));
-    ctx.request_repaint();
-}
+use egui::{Align2, Key, Modifiers, Rect, Role, Sense, Ui, Vec2, WidgetInfo, vec2};
 
 /// The palette.
 #[derive(Debug)]
@@ -104,12 +98,8 @@ impl Palette {
         let edit = egui::TextEdit::singleline(&mut self.search).hint_text("Search layers").desired_width(f32::INFINITY);
         let output = ui
             .add(edit)
-            .on_hover_text("Find a layer by name or use (/). Arrow keys choose, Enter adds.")
+            .on_hover_text("Find a layer by name or use. Arrow keys choose, Enter adds.")
             .accessible_name("Search layers");
-        if ui.data_mut(|data| data.remove_temp::<bool>(Id::unique("palette-focus"))).is_some() {
-            output.request_focus();
-            self.search.clear();
-        }
         if output.changed() {
             self.cursor = 0;
         }

@@ -95,6 +95,8 @@ pub enum UiCommand {
     },
     /// Measure how long each layer takes.
     TimeLayers,
+    /// A command of the canvas, by its id in the table of commands: acts on the selection.
+    Canvas(&'static str),
     /// Undo the last step.
     Undo,
     /// Redo the undone step.

@@ -1,8 +1,8 @@
 //! The app's side of finding things: commands by id, the command palette, Find, the next problem.
 
 use super::app::App;
-use super::command::{self, Scope};
-use super::finder::{self, Action};
+use super::command;
+use super::finder::Action;
 use super::status::Message;
 use super::{UiCommand, fields, inspector, preferences, problems};
 use egui::Context;
@@ -61,10 +61,7 @@ impl App {
         self.find.ui(ctx, front.history.document(), front.revision(), out);
         self.preferences_ui(ctx);
         match self.finder.ui(ctx) {
-            Some(Action::Command(id)) => match command::find(id).map(|spec| spec.scope) {
-                Some(Scope::Canvas) if command::ui_command(id).is_none() => finder::press(ctx, id),
-                _ => self.command(id, ctx, out),
-            },
+            Some(Action::Command(id)) => self.command(id, ctx, out),
             Some(Action::Ui(command)) => out.push(command),
             Some(Action::Field { name, of_network }) => {
                 self.prefs.show_inspector = true;

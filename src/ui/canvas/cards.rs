@@ -192,7 +192,16 @@ pub(super) fn paint(painter: &Painter, view: View, card: &CardView, look: Look, 
     painter.rect_filled(rect, radius, tokens.family(card.family));
     let face = Rect::from_min_max(rect.min + vec2((5.0 * z).max(2.0), 0.0), rect.max);
     painter.rect_filled(face, CornerRadius { nw: 0, sw: 0, ..radius }, ink.face);
-    painter.rect_stroke(rect, radius, outline, StrokeKind::Inside);
+    if card.is_bypassed {
+        // As if it were not there: an outline with gaps.
+        let r = rect.shrink(0.5);
+        let corners = [r.left_top(), r.right_top(), r.right_bottom(), r.left_bottom(), r.left_top()];
+        let dash = Stroke::new(outline.width.max(1.5), if look.is_selected { tokens.accent } else { tokens.text });
+        painter.extend(Shape::dashed_line(&corners, dash, 7.0 * z.max(0.5), 5.0 * z.max(0.5)));
+        painter.multiply_opacity(0.55);
+    } else {
+        painter.rect_stroke(rect, radius, outline, StrokeKind::Inside);
+    }
     let at = |x: f32, y: f32| rect.min + vec2(x, y) * z;
     let icon = |x: f32, y: f32, side: f32| Rect::from_min_size(at(x, y), Vec2::splat(side * z));
     let line = |place: Pos2, align: Align2, text: &str, points: f32, colour: Color32, room: f32| {

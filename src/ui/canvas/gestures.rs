@@ -1,7 +1,8 @@
 //! What dragging on the canvas does: move a card, draw a link, select a region, drop a layer. Decides; does not paint cards.
 
 use super::scene::{CardView, Scene};
-use crate::graph::{Edit, EditError, Link, NodeId, Place, apply};
+use super::search::Where;
+use crate::graph::{Edit, Link, NodeId, Place, apply};
 use crate::layers::{Arity, Layer, LayerKind as _};
 use crate::plan::{Severity, plan};
 use crate::ui::{PanelCx, UiCommand};
@@ -14,6 +15,9 @@ pub struct LayerDrag(pub String);
 /// How near a wire must be to take a drop, in points of the screen.
 const REACH: f32 = 44.0;
 
+/// Share of a card's width at either side that branches instead of inserting.
+const EDGE: f32 = 0.22;
+
 /// What is being dragged on the canvas itself.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Drag {
@@ -23,8 +27,8 @@ pub(super) enum Drag {
     Pan,
     /// A rectangle that selects, from this point of the drawing on.
     Region { start: Pos2 },
-    /// A card to another place.
-    Card { id: NodeId },
+    /// A card to another place, with those that move along.
+    Card { id: NodeId, branch: Vec<NodeId> },
     /// A new link from an output; or an old one that was lifted off its input.
     FromOutput { from: NodeId, lifted: Option<Link> },
     /// A new link into an input that has none.
@@ -40,17 +44,20 @@ pub(super) struct Target {
 }
 
 /// Where a layer dropped at a point goes: into a wire, behind a card, or beside the network.
-pub(super) fn target(scene: &Scene, at: Pos2, zoom: f32, moved: Option<NodeId>, takes_input: bool) -> Option<Target> {
+pub(super) fn target(scene: &Scene, at: Pos2, zoom: f32, moved: &[NodeId], takes_input: bool) -> Option<Target> {
     let name = |id: NodeId| scene.card(id).map_or("", |card| card.name.as_str());
     if takes_input {
-        let own = |card: &CardView| Some(card.id) == moved;
+        let own = |card: &CardView| moved.contains(&card.id);
         if let Some(card) = scene.card_at(at) {
             if own(card) {
                 return None;
             }
+            if card.links_out > 0 && is_edge(card, at) {
+                return Some(Target { place: Place::Branch(card.id), hint: format!("As a branch of {}", card.name) });
+            }
             return Some(Target { place: Place::After(card.id), hint: format!("After {}", card.name) });
         }
-        let free = |link: Link| moved.is_none_or(|id| link.from != id && link.to != id);
+        let free = |link: Link| !moved.contains(&link.from) && !moved.contains(&link.to);
         if let Some(wire) = scene.wire_at(at, REACH / zoom) {
             let link = wire.link;
             if !free(link) {
@@ -64,11 +71,21 @@ pub(super) fn target(scene: &Scene, at: Pos2, zoom: f32, moved: Option<NodeId>, 
         if let Some(card) = scene.tail_at(at).filter(|card| !own(card)) {
             return Some(Target { place: Place::After(card.id), hint: format!("After {}", card.name) });
         }
-    } else if moved.is_some() {
+    } else if !moved.is_empty() {
         return None;
     }
-    let hint = if moved.is_some() { "Take it out of the network" } else { "Beside the network" };
+    // A whole branch has no place beside the network.
+    if moved.len() > 1 {
+        return None;
+    }
+    let hint = if moved.len() == 1 { "Take it out of the network" } else { "Beside the network" };
     Some(Target { place: Place::Loose, hint: hint.into() })
+}
+
+/// Whether a point of a card is at its left or right edge, where a drop branches.
+pub(super) fn is_edge(card: &CardView, at: Pos2) -> bool {
+    let margin = card.rect.width() * EDGE;
+    at.x < card.rect.left() + margin || at.x > card.rect.right() - margin
 }
 
 /// The edit for a layer of the palette dropped at a place.
@@ -80,13 +97,6 @@ pub(super) fn insertion(kind: &str, place: Place) -> Option<Edit> {
 /// Whether a layer kind takes an input.
 pub(super) fn takes_input(kind: &str) -> bool {
     Layer::from_id(kind).is_none_or(|layer| layer.arity() != Arity::Zero)
-}
-
-/// Why a card cannot be moved alone, if it cannot.
-pub(super) fn why_fixed(card: &CardView) -> Option<String> {
-    (card.links_in > 1 || card.links_out > 1).then(|| {
-        EditError::Entangled { name: card.name.clone(), inputs: card.links_in, outputs: card.links_out }.to_string()
-    })
 }
 
 /// What a link would do, checked once for each target under the pointer.
@@ -131,13 +141,20 @@ fn link_edit(from: NodeId, to: NodeId, lifted: Option<Link>) -> Edit {
     }
 }
 
-/// The end of a drag: what it asks for.
-pub(super) fn release(drag: &Drag, scene: &Scene, at: Pos2, zoom: f32, preview: &Preview, out: &mut Vec<UiCommand>) {
+/// The end of a drag: what it asks for; and where a layer is to be searched for, if a link was dropped on empty canvas.
+pub(super) fn release(
+    drag: &Drag,
+    scene: &Scene,
+    at: Pos2,
+    zoom: f32,
+    preview: &Preview,
+    out: &mut Vec<UiCommand>,
+) -> Option<Where> {
     match drag {
         Drag::None | Drag::Pan | Drag::Region { .. } => {}
-        Drag::Card { id } => {
+        Drag::Card { id, branch } => {
             let takes_input = scene.card(*id).is_some_and(|card| card.arity != Arity::Zero);
-            if let Some(target) = target(scene, at, zoom, Some(*id), takes_input) {
+            if let Some(target) = target(scene, at, zoom, branch, takes_input) {
                 out.push(UiCommand::edit(Edit::Move { node: *id, place: target.place }));
             }
         }
@@ -145,14 +162,18 @@ pub(super) fn release(drag: &Drag, scene: &Scene, at: Pos2, zoom: f32, preview: 
             Some(card) if lifted.is_some_and(|link| link.to == card.id) => {}
             Some(card) if card.id != *from => link(*from, card.id, *lifted, preview, out),
             Some(_) => {}
-            None => out.extend(lifted.map(|link| UiCommand::edit(Edit::Disconnect { link }))),
+            None => match lifted {
+                Some(link) => out.push(UiCommand::edit(Edit::Disconnect { link: *link })),
+                None => return Some(Where::Place(Place::Branch(*from))),
+            },
         },
-        Drag::IntoInput { to } => {
-            if let Some(card) = scene.card_at(at).filter(|card| card.id != *to) {
-                link(card.id, *to, None, preview, out);
-            }
-        }
+        Drag::IntoInput { to } => match scene.card_at(at) {
+            Some(card) if card.id != *to => link(card.id, *to, None, preview, out),
+            Some(_) => {}
+            None => return Some(Where::Before(*to)),
+        },
     }
+    None
 }
 
 fn link(from: NodeId, to: NodeId, lifted: Option<Link>, preview: &Preview, out: &mut Vec<UiCommand>) {

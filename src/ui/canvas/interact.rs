@@ -3,11 +3,12 @@
 use super::cards::{self, Look};
 use super::gestures::{self, Drag, LayerDrag};
 use super::scene::CardView;
+use super::search::{AddSearch, Where};
 use super::{CanvasPanel, menus, wires};
 use crate::graph::{Link, NodeId, Place};
 use crate::layers::{Arity, Layer, LayerKind as _};
 use crate::ui::theme::{Tokens, size};
-use crate::ui::{PanelCx, UiCommand, palette};
+use crate::ui::{PanelCx, UiCommand};
 use egui::{PointerButton, Pos2, Rect, Response, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo};
 
 /// What a drop at the pointer would touch.
@@ -16,6 +17,8 @@ pub(super) struct Lit {
     pub(super) wire: Option<Link>,
     /// The card, and whether it fits.
     pub(super) card: Option<(NodeId, bool)>,
+    /// Whether it would become a branch of the card.
+    pub(super) is_branch: bool,
 }
 
 impl CanvasPanel {
@@ -23,20 +26,21 @@ impl CanvasPanel {
     pub(super) fn lit(&mut self, cx: &PanelCx<'_>, payload: Option<&LayerDrag>, pointer: Option<Pos2>) -> Lit {
         let Some(at) = pointer else { return Lit::default() };
         let of_place = |place: &Place| match place {
-            Place::OnLink(link) => Lit { wire: Some(*link), card: None },
-            Place::After(id) | Place::Branch(id) => Lit { wire: None, card: Some((*id, true)) },
+            Place::OnLink(link) => Lit { wire: Some(*link), ..Lit::default() },
+            Place::After(id) => Lit { card: Some((*id, true)), ..Lit::default() },
+            Place::Branch(id) => Lit { card: Some((*id, true)), is_branch: true, ..Lit::default() },
             Place::Loose => Lit::default(),
         };
         let zoom = self.view.zoom;
         if let Some(payload) = payload {
             let takes_input = gestures::takes_input(&payload.0);
-            let target = gestures::target(&self.scene, at, zoom, None, takes_input);
+            let target = gestures::target(&self.scene, at, zoom, &[], takes_input);
             return target.map(|target| of_place(&target.place)).unwrap_or_default();
         }
         let ends = match &self.drag {
-            Drag::Card { id } => {
+            Drag::Card { id, branch } => {
                 let takes_input = self.scene.card(*id).is_some_and(|card| card.arity != Arity::Zero);
-                let target = gestures::target(&self.scene, at, zoom, Some(*id), takes_input);
+                let target = gestures::target(&self.scene, at, zoom, branch, takes_input);
                 return target.map(|target| of_place(&target.place)).unwrap_or_default();
             }
             Drag::FromOutput { from, lifted } => self
@@ -51,34 +55,49 @@ impl CanvasPanel {
         };
         ends.map_or_else(Lit::default, |(from, to, card, lifted)| {
             self.preview.check(cx, from, to, lifted);
-            Lit { wire: None, card: Some((card, self.preview.problem.is_none())) }
+            Lit { card: Some((card, self.preview.problem.is_none())), ..Lit::default() }
         })
     }
 
     /// One card with its marks and ports.
-    pub(super) fn card_ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, at: usize, lit: Lit, out: &mut Vec<UiCommand>) {
+    pub(super) fn card_ui(
+        &mut self,
+        cx: &PanelCx<'_>,
+        ui: &mut Ui,
+        at: usize,
+        (lit, ground): (Lit, &Response),
+        out: &mut Vec<UiCommand>,
+    ) {
         let Some(card) = self.scene.cards.get(at) else { return };
         let tokens = Tokens::of(ui);
         let (id, is_selected) = (card.id, cx.selection.contains(&card.id));
         let widget = ui.scope_id().with(("card", id.0));
         let rect = self.view.rect_to_screen(card.rect);
-        let response = ui.interact(rect, widget, Sense::click_and_drag());
+        // The canvas as a whole has the keyboard: a thousand cards are one stop of the Tab key.
+        let response = ui.interact(rect, widget, Sense::CLICK | Sense::DRAG);
         response.widget_info(|| WidgetInfo::selected(Role::Button, true, is_selected, &card.label));
         let look = Look {
             is_selected,
             is_hovered: response.contains_pointer() && matches!(self.drag, Drag::None),
             drop: lit.card.filter(|(other, _)| *other == id).map(|(_, fits)| fits),
-            is_lifted: matches!(self.drag, Drag::Card { id: other } if other == id),
+            is_lifted: matches!(&self.drag, Drag::Card { branch, .. } if branch.contains(&id)),
             tint: self.tint,
         };
         cards::paint(ui.painter(), self.view, card, look, tokens);
-        if response.has_focus() {
+        if lit.is_branch && look.drop == Some(true) {
+            branch_mark(ui, rect, tokens);
+        }
+        if ground.has_focus() && cx.selection.last() == Some(&id) {
             let ring = egui::CornerRadius::same(size::RADIUS_CARD);
             ui.painter().rect_stroke(rect.expand(3.0), ring, Stroke::new(1.5, tokens.accent), StrokeKind::Outside);
+            // A screen reader follows the selection although the canvas has the focus.
+            let node = widget.accesskit_id();
+            ui.ctx().accesskit_node_builder(ground.id, |canvas| canvas.set_active_descendant(node));
         }
 
         let (adds, space) = ui.input(|i| (i.modifiers.shift || i.modifiers.command, i.key_down(egui::Key::Space)));
         if response.clicked() {
+            ground.request_focus();
             out.push(UiCommand::Select(gestures::clicked(cx.selection, id, adds)));
         }
         if response.double_clicked() && card.is_group {
@@ -91,9 +110,9 @@ impl CanvasPanel {
             if !is_selected {
                 out.push(UiCommand::Select(vec![id]));
             }
-            match gestures::why_fixed(card) {
-                Some(reason) => out.push(UiCommand::Notify(reason)),
-                None => self.drag = Drag::Card { id },
+            match cx.graph().branch_of(id) {
+                Err(reason) => out.push(UiCommand::Notify(reason.to_string())),
+                Ok(branch) => self.drag = Drag::Card { id, branch },
             }
         }
         self.figures_ui(cx, ui, card, widget);
@@ -102,7 +121,7 @@ impl CanvasPanel {
         }
         response.context_menu(|ui| menus::card_menu(ui, cx, card, out));
         if let Some(found) = card.worst() {
-            let mark = ui.interact(cards::problem_rect(self.view, card), widget.with("problem"), Sense::click());
+            let mark = ui.interact(cards::problem_rect(self.view, card), widget.with("problem"), Sense::CLICK);
             mark.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Problem of {}", card.name)));
             let mark = mark.on_hover_text(&found.message);
             egui::Popup::menu(&mark)
@@ -123,7 +142,7 @@ impl CanvasPanel {
         let mut started = None;
         let mut port = |place: Pos2, salt: (&str, u16), name: String, hint: &str, drag: Drag| {
             let square = Rect::from_center_size(self.view.to_screen(place), reach);
-            let response = ui.interact(square, card_response.id.with(salt), Sense::drag());
+            let response = ui.interact(square, card_response.id.with(salt), Sense::DRAG);
             response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
             let is_active = response.hovered() || response.dragged() || (linking && card_response.contains_pointer());
             cards::port(ui.painter(), self.view, place, is_active, tokens);
@@ -133,7 +152,7 @@ impl CanvasPanel {
             response.on_hover_cursor(egui::CursorIcon::Crosshair).on_hover_text(hint);
         };
         let from_output = Drag::FromOutput { from: card.id, lifted: None };
-        let hint = "Drag to another layer to link them";
+        let hint = "Drag to another layer to link them, or to empty canvas to add one (keys: L)";
         port(card.output(), ("out", 0), format!("Output port of {}", card.name), hint, from_output);
         if card.links_in == 0 && card.arity != Arity::Zero {
             let drag = Drag::IntoInput { to: card.id };
@@ -164,14 +183,16 @@ impl CanvasPanel {
         out: &mut Vec<UiCommand>,
     ) {
         let (adds, space) = ui.input(|i| (i.modifiers.shift || i.modifiers.command, i.key_down(egui::Key::Space)));
-        if ground.clicked() {
+        if ground.clicked_by(PointerButton::Primary) {
             ground.request_focus();
             if !adds && !cx.selection.is_empty() {
                 out.push(UiCommand::Select(Vec::new()));
             }
         }
-        if ground.double_clicked() {
-            palette::focus_search(ui.ctx());
+        if let Some(at) = pointer.filter(|_| ground.double_clicked()) {
+            let target = gestures::target(&self.scene, at, self.view.zoom, &[], true);
+            let on_screen = self.view.to_screen(at) + egui::vec2(-20.0, 8.0);
+            self.search = Some(AddSearch::at_target(cx, &self.scene, on_screen, target));
         }
         let start = ui.input(|i| i.pointer.press_origin()).map(|at| self.view.to_world(at));
         if ground.drag_started_by(PointerButton::Primary)
@@ -183,6 +204,7 @@ impl CanvasPanel {
         let near = pointer.filter(|_| ground.hovered()).and_then(|at| self.scene.wire_at(at, 7.0 / self.view.zoom));
         if ground.secondary_clicked() {
             self.menu_wire = near.map(|wire| wire.link);
+            self.menu_at = pointer.map(|at| self.view.to_screen(at));
         }
         if let Some(wire) = near {
             let tokens = Tokens::of(ui);
@@ -190,7 +212,14 @@ impl CanvasPanel {
             wire.paint(ui.painter(), self.view, Stroke::new(2.5, colour));
             ground.clone().on_hover_ui_at_pointer(|ui| self.wire_ui(cx, ui, wire));
         }
-        ground.context_menu(|ui| menus::ground_menu(ui, &self.scene, self.menu_wire, out));
+        let mut adds_here = false;
+        let wire = self.menu_wire;
+        ground.context_menu(|ui| adds_here = menus::ground_menu(ui, cx, &self.scene, wire, out));
+        if adds_here {
+            let at = self.menu_at.unwrap_or(ground.rect.center());
+            let to = wire.map_or(Where::Selection, |link| Where::Place(Place::OnLink(link)));
+            self.search = Some(AddSearch::new(cx, &self.scene, at, to));
+        }
     }
 
     /// What is dragged on the canvas itself: shown, and carried out on release.
@@ -213,12 +242,16 @@ impl CanvasPanel {
                     out.push(UiCommand::Select(gestures::in_region(&self.scene, cx.selection, region, adds)));
                 }
             }
-            Drag::Card { id } => {
+            Drag::Card { id, branch } => {
                 if let Some(card) = self.scene.card(*id) {
                     let takes_input = card.arity != Arity::Zero;
-                    let target = gestures::target(&self.scene, at, self.view.zoom, Some(*id), takes_input);
+                    let target = gestures::target(&self.scene, at, self.view.zoom, branch, takes_input);
                     let hint = target.map_or_else(|| "Back to its place".to_owned(), |target| target.hint);
-                    cards::ghost(painter, screen, &card.icon, tokens.family(card.family), &card.name, &hint, tokens);
+                    let name = match branch.len() {
+                        0 | 1 => card.name.clone(),
+                        count => format!("{} and its branch, {count} layers", card.name),
+                    };
+                    cards::ghost(painter, screen, &card.icon, tokens.family(card.family), &name, &hint, tokens);
                 }
             }
             Drag::FromOutput { from, .. } => {
@@ -233,7 +266,10 @@ impl CanvasPanel {
             }
         }
         if !is_down {
-            gestures::release(&self.drag, &self.scene, at, self.view.zoom, &self.preview, out);
+            let zoom = self.view.zoom;
+            if let Some(to) = gestures::release(&self.drag, &self.scene, at, zoom, &self.preview, out) {
+                self.search = Some(AddSearch::new(cx, &self.scene, screen, to));
+            }
             self.drag = Drag::None;
         }
     }
@@ -269,7 +305,7 @@ impl CanvasPanel {
         let (Some(payload), Some(at)) = (payload, pointer) else { return };
         let Some(layer) = Layer::from_id(&payload.0) else { return };
         let takes_input = gestures::takes_input(&payload.0);
-        let Some(target) = gestures::target(&self.scene, at, self.view.zoom, None, takes_input) else { return };
+        let Some(target) = gestures::target(&self.scene, at, self.view.zoom, &[], takes_input) else { return };
         let tokens = Tokens::of(ui);
         let about = layer.about();
         let colour = tokens.family(about.family);
@@ -277,6 +313,15 @@ impl CanvasPanel {
         if ground.dnd_release_payload::<LayerDrag>().is_some() {
             out.extend(gestures::insertion(about.id, target.place).map(UiCommand::edit));
         }
+    }
+}
+
+/// Where a branch would leave: bars at both sides of a card.
+fn branch_mark(ui: &Ui, rect: Rect, tokens: &Tokens) {
+    let wide = (rect.width() * 0.05).clamp(3.0, 10.0);
+    for x in [rect.left() - wide, rect.right()] {
+        let bar = Rect::from_min_size(egui::pos2(x, rect.top()), egui::vec2(wide, rect.height()));
+        ui.painter().rect_filled(bar, wide / 2.0, tokens.ok);
     }
 }
 

@@ -1,99 +1,87 @@
-//! Keys of the canvas. They do nothing while a person types into a field.
+//! Keys of the canvas. They do nothing while a person types into a field, and plain keys leave other widgets theirs.
 
 use super::gestures::Drag;
-use super::scene::Scene;
-use super::{Request, request};
-use crate::graph::{Edit, Graph, NodeId};
-use crate::ui::{PanelCx, UiCommand, inspector, palette};
-use egui::{Event, Id, Key, Modifiers, Ui};
-use std::sync::Arc;
+use super::{CanvasPanel, walk};
+use crate::graph::{Edit, Graph};
+use crate::ui::command::{self, Scope};
+use crate::ui::{PanelCx, UiCommand};
+use egui::{Event, EventFilter, Key, Modifiers, Response, Ui};
 
-/// Acts on the keys pressed in this frame.
-pub(super) fn handle(ui: &Ui, cx: &PanelCx<'_>, scene: &Scene, drag: &mut Drag, out: &mut Vec<UiCommand>) {
-    let is_covered = ui.ctx().memory(|memory| memory.top_modal_layer().is_some());
-    if is_covered || ui.text_edit_focused() || egui::Popup::is_any_open(ui.ctx()) {
-        return;
-    }
-    let pressed = |modifiers: Modifiers, key: Key| ui.input_mut(|i| i.consume_key(modifiers, key));
-    if pressed(Modifiers::NONE, Key::Escape) {
-        if !matches!(drag, Drag::None) {
-            *drag = Drag::None;
-        } else if !cx.selection.is_empty() {
-            out.push(UiCommand::Select(Vec::new()));
+impl CanvasPanel {
+    /// Acts on the keys pressed in this frame.
+    pub(super) fn keys(&mut self, ui: &Ui, cx: &PanelCx<'_>, ground: &Response, out: &mut Vec<UiCommand>) {
+        if ground.has_focus() {
+            // The arrows walk through the cards and Escape lets go, instead of moving the focus.
+            let filter =
+                EventFilter { horizontal_arrows: true, vertical_arrows: true, escape: true, ..EventFilter::default() };
+            ui.memory_mut(|memory| memory.set_focus_lock_filter(ground.id, filter));
         }
-    }
-    let deletes = pressed(Modifiers::NONE, Key::Delete) || pressed(Modifiers::NONE, Key::Backspace);
-    if deletes && !cx.selection.is_empty() {
-        out.push(UiCommand::edit(Edit::Remove { nodes: cx.selection.to_vec() }));
-    }
-    if pressed(Modifiers::COMMAND, Key::A) {
-        out.push(UiCommand::Select(scene.cards.iter().map(|card| card.id).collect()));
-    }
-    if pressed(Modifiers::COMMAND, Key::Num0) {
-        request(ui.ctx(), Request::ActualSize);
-    }
-    if pressed(Modifiers::NONE, Key::F) || pressed(Modifiers::NONE, Key::Home) {
-        request(ui.ctx(), Request::Fit);
-    }
-    if pressed(Modifiers::NONE, Key::F2) && cx.selection.len() == 1 {
-        inspector::focus_name(ui.ctx());
-    }
-    if pressed(Modifiers::NONE, Key::Slash) {
-        palette::focus_search(ui.ctx());
-    }
-    if pressed(Modifiers::COMMAND, Key::D) && !cx.selection.is_empty() {
-        out.push(paste(fragment(cx.graph(), cx.selection)));
-    }
-    clipboard(ui, cx, out);
-}
-
-/// Copy, cut and paste. The clipboard gets the names; the layers themselves wait here, also for another document.
-fn clipboard(ui: &Ui, cx: &PanelCx<'_>, out: &mut Vec<UiCommand>) {
-    let shelf = Id::unique("canvas-clipboard");
-    let (mut copies, mut cuts, mut pasted) = (false, false, None);
-    ui.input(|i| {
-        for event in &i.events {
-            match event {
-                Event::Copy => copies = true,
-                Event::Cut => cuts = true,
-                Event::Paste(text) => pasted = Some(text.clone()),
-                _ => {}
+        let focused = ui.memory(egui::Memory::focused);
+        let before = std::mem::replace(&mut self.focused, focused);
+        // Escape or Enter in a field only leaves the field.
+        let left_field = focused.is_none() && before.is_some_and(|id| id != ground.id);
+        let is_typing = ui.text_edit_focused() || self.rename.is_some() || self.search.is_some();
+        if is_typing || egui::Popup::is_any_open(ui.ctx()) || ui.memory(|m| m.top_modal_layer().is_some()) {
+            return;
+        }
+        let is_free = ground.has_focus() || focused.is_none();
+        if is_free {
+            self.arrows(ui, cx, out);
+            if self.linking.is_some() && self.linking_keys(ui, cx, out) {
+                return;
+            }
+            if !matches!(self.drag, Drag::None) && ui.input_mut(|i| i.consume_key(Modifiers::NONE, Key::Escape)) {
+                self.drag = Drag::None;
             }
         }
-    });
-    if (copies || cuts) && !cx.selection.is_empty() {
-        let copied = Arc::new(fragment(cx.graph(), cx.selection));
-        out.push(UiCommand::Copy(names(&copied)));
-        ui.data_mut(|data| data.insert_temp(shelf, copied));
-        if cuts {
-            out.push(UiCommand::edit(Edit::Remove { nodes: cx.selection.to_vec() }));
+        let may = |keys: &egui::KeyboardShortcut| {
+            (is_free || keys.modifiers.any() || keys.logical_key == Key::F2)
+                && !(left_field && matches!(keys.logical_key, Key::Escape | Key::Enter))
+        };
+        let pressed = command::pressed_in(ui.ctx(), Scope::Canvas, may);
+        out.extend(pressed.into_iter().filter_map(command::ui_command));
+        clipboard(ui, out);
+    }
+
+    /// Arrow keys move the selection, with Shift they add to it; while a link is made they choose where it goes.
+    fn arrows(&mut self, ui: &Ui, cx: &PanelCx<'_>, out: &mut Vec<UiCommand>) {
+        for key in walk::ARROWS {
+            let (adds, moves) =
+                ui.input_mut(|i| (i.consume_key(Modifiers::SHIFT, key), i.consume_key(Modifiers::NONE, key)));
+            if !adds && !moves {
+                continue;
+            }
+            if let Some(linking) = &mut self.linking {
+                let from = linking.to.unwrap_or(linking.from);
+                linking.to = walk::next(&self.scene, Some(from), key).or(linking.to);
+                self.reveal = linking.to;
+                continue;
+            }
+            let Some(next) = walk::next(&self.scene, cx.selection.last().copied(), key) else { continue };
+            let mut nodes = if adds { cx.selection.to_vec() } else { Vec::new() };
+            nodes.retain(|id| *id != next);
+            nodes.push(next);
+            self.reveal = Some(next);
+            out.push(UiCommand::Select(nodes));
         }
     }
-    if let Some(text) = pasted
-        && let Some(copied) = ui.data(|data| data.get_temp::<Arc<Graph>>(shelf))
-        && text.trim() == names(&copied)
-    {
-        out.push(paste((*copied).clone()));
+}
+
+/// Copy, cut and paste come as events of their own. What is copied is readable text, which another window can paste.
+fn clipboard(ui: &Ui, out: &mut Vec<UiCommand>) {
+    let events: Vec<Event> = ui.input(|i| {
+        let ours = |event: &&Event| matches!(event, Event::Copy | Event::Cut | Event::Paste(_));
+        i.events.iter().filter(ours).cloned().collect()
+    });
+    for event in events {
+        match event {
+            Event::Copy => out.extend(command::ui_command("copy")),
+            Event::Cut => out.extend(command::ui_command("cut")),
+            Event::Paste(text) => out.push(match Graph::from_fragment(&text) {
+                Ok(fragment) => UiCommand::edit(Edit::Paste { fragment: Box::new(fragment) }),
+                Err(why) => UiCommand::Notify(why.to_string()),
+            }),
+            _ => {}
+        }
     }
-}
-
-/// Some layers with the links among them.
-fn fragment(graph: &Graph, nodes: &[NodeId]) -> Graph {
-    Graph {
-        nodes: graph.nodes.iter().filter(|node| nodes.contains(&node.id)).cloned().collect(),
-        links: graph
-            .links
-            .iter()
-            .filter(|link| nodes.contains(&link.from) && nodes.contains(&link.to))
-            .copied()
-            .collect(),
-    }
-}
-
-fn names(graph: &Graph) -> String {
-    graph.nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>().join("\n")
-}
-
-fn paste(fragment: Graph) -> UiCommand {
-    UiCommand::edit(Edit::Paste { fragment: Box::new(fragment) })
 }

@@ -1,12 +1,14 @@
 //! What floats over the canvas: menus of cards and wires, fixes of a problem, the breadcrumb, zoom buttons, the empty hint.
 
+use super::actions::Site;
 use super::cards;
 use super::scene::{CardView, Scene};
 use super::view::View;
 use crate::graph::{Content, Edit, Link, NodeId};
 use crate::plan::{Diagnostic, Severity};
+use crate::ui::menu::entry;
 use crate::ui::theme::{Tokens, size};
-use crate::ui::{PanelCx, UiCommand, inspector, palette};
+use crate::ui::{PanelCx, UiCommand, command};
 use egui::{Align2, Rect, RichText, Ui, UiBuilder, vec2};
 
 /// The menu of a card; it acts on the whole selection if the card is part of it.
@@ -19,58 +21,111 @@ pub(super) fn card_menu(ui: &mut Ui, cx: &PanelCx<'_>, card: &CardView, out: &mu
     if card.findings.iter().any(|found| !found.fixes.is_empty()) {
         ui.separator();
     }
-    if card.is_group
-        && !many
-        && ui.button("Open group").on_hover_text("Show the layers inside (double click)").clicked()
-    {
-        out.push(UiCommand::OpenPath(inside(cx, card.id)));
-        ui.close();
-    }
-    if !many && ui.button("Rename").on_hover_text("Give it another name (F2)").clicked() {
-        out.push(UiCommand::Select(vec![card.id]));
-        inspector::focus_name(ui.ctx());
-        ui.close();
-    }
-    let label = if card.is_frozen { "Unfreeze" } else { "Freeze" };
-    if ui.button(label).on_hover_text("Frozen layers keep their weights and statistics while training").clicked() {
-        out.push(UiCommand::edit(Edit::SetTrainable { nodes: nodes.clone(), trainable: card.is_frozen }));
-        ui.close();
+    let site = Site::from(cx);
+    if !many {
+        let label = if card.is_group { "Open group" } else { "Settings" };
+        entry(ui, "enter", true, Some(label.into()), out);
+        entry(ui, "rename", true, None, out);
     }
     if ui.button("Look inside").on_hover_text("Show its feature maps").clicked() {
         out.push(UiCommand::Probe { node: inside(cx, card.id), image: 0 });
         ui.close();
     }
     ui.separator();
-    let label = if many { format!("Delete {} layers", nodes.len()) } else { "Delete".into() };
-    if ui.button(label).on_hover_text("What fed it then feeds what followed (Del)").clicked() {
-        out.push(UiCommand::edit(Edit::Remove { nodes }));
-        ui.close();
+    state_entries(ui, site, out);
+    ui.separator();
+    let label = if nodes.len() == 2 { "Link both" } else { "Link to…" };
+    entry(ui, "link", nodes.len() <= 2, Some(label.into()), out);
+    entry(ui, "unlink", many, None, out);
+    ui.separator();
+    for id in ["cut", "copy", "duplicate"] {
+        entry(ui, id, true, None, out);
     }
+    let label = if many { format!("Delete {} layers", nodes.len()) } else { "Delete".into() };
+    entry(ui, "delete", true, Some(label), out);
 }
 
-/// The menu of a wire, or of the ground.
-pub(super) fn ground_menu(ui: &mut Ui, scene: &Scene, wire: Option<Link>, out: &mut Vec<UiCommand>) {
+/// Group, expand, bypass, freeze: with what they would do to the selection.
+fn state_entries(ui: &mut Ui, site: Site<'_>, out: &mut Vec<UiCommand>) {
+    let any = site.count() > 0;
+    entry(ui, "group", any, None, out);
+    entry(ui, "expand", any, None, out);
+    let label = if site.is_bypassed() { "Take up again" } else { "Bypass" };
+    entry(ui, "bypass", any, Some(label.into()), out);
+    let label = if site.is_frozen() { "Unfreeze" } else { "Freeze" };
+    entry(ui, "freeze", any, Some(label.into()), out);
+}
+
+/// What the Edit menu has for the canvas.
+pub(crate) fn edit_menu(ui: &mut Ui, site: Site<'_>, out: &mut Vec<UiCommand>) {
+    let count = site.count();
+    for id in ["cut", "copy"] {
+        entry(ui, id, count > 0, None, out);
+    }
+    entry(ui, "paste", true, None, out);
+    for id in ["duplicate", "delete"] {
+        entry(ui, id, count > 0, None, out);
+    }
+    entry(ui, "select_all", true, None, out);
+    ui.separator();
+    entry(ui, "add", true, None, out);
+    entry(ui, "link", (1..=2).contains(&count), None, out);
+    entry(ui, "unlink", count > 1, None, out);
+    ui.separator();
+    state_entries(ui, site, out);
+    entry(ui, "rename", count == 1, None, out);
+    entry(ui, "enter", count > 0, None, out);
+    entry(ui, "out", true, None, out);
+}
+
+/// The menu of a wire, or of the ground. Whether a layer is to be added there.
+pub(super) fn ground_menu(
+    ui: &mut Ui,
+    cx: &PanelCx<'_>,
+    scene: &Scene,
+    wire: Option<Link>,
+    out: &mut Vec<UiCommand>,
+) -> bool {
     let name = |id: NodeId| scene.card(id).map_or("", |card| card.name.as_str());
+    let mut adds = false;
     if let Some(link) = wire {
         ui.label(RichText::new(format!("{} → {}", name(link.from), name(link.to))).weak());
+        if ui.button("Insert a layer…").on_hover_text("Search for a layer and put it into this wire").clicked() {
+            adds = true;
+            ui.close();
+        }
         if ui.button("Remove link").on_hover_text("Takes this wire away; the layers stay").clicked() {
             out.push(UiCommand::edit(Edit::Disconnect { link }));
             ui.close();
         }
-        return;
+        ui.separator();
+        for end in [link.from, link.to] {
+            let label = format!("Select {}", name(end));
+            if ui.button(label).on_hover_text("Go to this end of the link (arrow keys)").clicked() {
+                out.push(UiCommand::Select(vec![end]));
+                ui.close();
+            }
+        }
+        return adds;
     }
-    if ui.button("Add a layer…").on_hover_text("Search the palette (double click, or /)").clicked() {
-        palette::focus_search(ui.ctx());
+    let add = egui::Button::new("Add layer…").shortcut_text(command::keys_text(ui.ctx(), "add"));
+    if ui.add(add).on_hover_text(command::hover_text(ui.ctx(), "add")).clicked() {
+        adds = true;
         ui.close();
     }
-    if ui.button("Select all").on_hover_text("Ctrl+A").clicked() {
-        out.push(UiCommand::Select(scene.cards.iter().map(|card| card.id).collect()));
-        ui.close();
+    entry(ui, "paste", true, None, out);
+    entry(ui, "select_all", !scene.cards.is_empty(), None, out);
+    ui.separator();
+    entry(ui, "fit", true, None, out);
+    entry(ui, "actual_size", true, None, out);
+    if !cx.path.is_empty() {
+        ui.separator();
+        if ui.button("Leave the group").on_hover_text("Back to the network around it (Esc)").clicked() {
+            out.push(UiCommand::OpenPath(cx.path.split_last().map(|(_, outer)| outer.to_vec()).unwrap_or_default()));
+            ui.close();
+        }
     }
-    if ui.button("Fit").on_hover_text("Show the whole network (F)").clicked() {
-        super::request(ui.ctx(), super::Request::Fit);
-        ui.close();
-    }
+    adds
 }
 
 /// A message with its ways out.

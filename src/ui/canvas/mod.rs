@@ -3,37 +3,50 @@
 //! Everything is painted in screen space, so text is crisp at every zoom; what is out of sight is not painted. Places come
 //! from `plan::layout`; the canvas holds none. It asks for changes by [`UiCommand`]s and keeps only view and gesture.
 
+mod actions;
 mod cards;
 mod figures;
 mod gestures;
 mod interact;
 mod keys;
+mod linking;
 mod menus;
 mod metric;
 mod motion;
 mod overlay;
+mod rename;
 mod scene;
+mod search;
 mod view;
 mod volume;
+mod walk;
 mod wires;
 
 #[cfg(test)]
+mod keyboard_tests;
+#[cfg(test)]
+mod pointer_tests;
+#[cfg(test)]
 mod tests;
 
+pub use actions::{Site, run};
 pub(crate) use cards::write;
 pub use gestures::LayerDrag;
-pub(crate) use menus::fix_buttons;
+pub(crate) use menus::{edit_menu, fix_buttons};
 
 use super::preferences;
-use super::theme::Tokens;
+use super::theme::{Tokens, size};
 use super::{Panel, PanelCx, UiCommand};
 use crate::graph::{Link, NodeId};
 use cards::Tint;
-use egui::{Id, Rect, Role, Sense, Ui, Vec2, WidgetInfo};
+use egui::{Id, Pos2, Rect, Role, Sense, Ui, Vec2, WidgetInfo, vec2};
 use gestures::{Drag, Preview};
+use linking::Linking;
 use metric::{Metric, Range};
 use motion::Motion;
+use rename::Rename;
 use scene::Scene;
+use search::{AddSearch, Where};
 use view::View;
 
 /// What others may ask of the canvas.
@@ -44,6 +57,12 @@ pub enum Request {
     Fit,
     /// 100 %.
     ActualSize,
+    /// Type another name for the selected layer.
+    Rename,
+    /// Search for a layer to add.
+    Add,
+    /// Choose what the selected layer is linked to.
+    Link,
 }
 
 /// Asks the canvas for something, at its next frame.
@@ -84,6 +103,17 @@ pub struct CanvasPanel {
     fitted: Option<Vec2>,
     /// The wire whose menu is open.
     menu_wire: Option<Link>,
+    /// Where on the screen the menu was opened.
+    menu_at: Option<Pos2>,
+    search: Option<AddSearch>,
+    rename: Option<Rename>,
+    linking: Option<Linking>,
+    /// A card to bring into sight, once its place is known.
+    reveal: Option<NodeId>,
+    /// What was selected last frame.
+    selected: Option<NodeId>,
+    /// What had the keyboard last frame.
+    focused: Option<Id>,
 }
 
 impl Panel for CanvasPanel {
@@ -110,6 +140,7 @@ impl Panel for CanvasPanel {
         self.follow(cx, ui, rect);
         self.obey(cx, ui, rect);
         self.tint = Tint { metric: self.metric, range: Range::of(&self.scene, self.metric) };
+        self.follow_selection(cx, rect);
         let panning = self.view.navigate(ui, &ground, matches!(self.drag, Drag::None | Drag::Pan));
         if panning {
             self.drag = Drag::Pan;
@@ -133,12 +164,14 @@ impl Panel for CanvasPanel {
         let seen = self.view.rect_to_world(painter.clip_rect()).expand(10.0);
         for at in 0..self.scene.cards.len() {
             if self.scene.cards.get(at).is_some_and(|card| card.rect.intersects(seen)) {
-                self.card_ui(cx, ui, at, lit, out);
+                self.card_ui(cx, ui, at, (lit, &ground), out);
             }
         }
         self.ground_ui(cx, ui, &ground, pointer, out);
         self.drag_ui(cx, ui, pointer, out);
         self.drop_ui(ui, &ground, payload.as_deref(), pointer, out);
+        self.keys(ui, cx, &ground, out);
+        self.overlays_ui(ui, cx, &ground, rect, out);
         if self.scene.cards.is_empty() {
             menus::empty_hint(ui, rect, payload.is_some());
         } else {
@@ -148,7 +181,6 @@ impl Panel for CanvasPanel {
         menus::zoom_buttons(ui, self.view, rect);
         self.flash_ui(ui, tokens);
         self.corners_ui(cx, ui, rect, out);
-        keys::handle(ui, cx, &self.scene, &mut self.drag, out);
     }
 }
 
@@ -213,6 +245,54 @@ impl CanvasPanel {
         }
     }
 
+    /// What lies over the cards while something is typed or chosen by keys. The keyboard comes back to the canvas after it.
+    fn overlays_ui(
+        &mut self,
+        ui: &mut Ui,
+        cx: &PanelCx<'_>,
+        ground: &egui::Response,
+        rect: Rect,
+        out: &mut Vec<UiCommand>,
+    ) {
+        self.linking_ui(ui, cx, rect);
+        let mut is_done = false;
+        if let Some(mut rename) = self.rename.take() {
+            let stays = rename.ui(ui, cx, &self.scene, self.view, out);
+            is_done |= !stays;
+            self.rename = stays.then_some(rename);
+        }
+        if let Some(mut search) = self.search.take() {
+            let stays = search.ui(cx, ui, rect, out);
+            is_done |= !stays;
+            self.search = stays.then_some(search);
+        }
+        if is_done {
+            ground.request_focus();
+        }
+    }
+
+    /// Follows the selection: a layer chosen by keys, or in another panel, comes into sight.
+    fn follow_selection(&mut self, cx: &PanelCx<'_>, rect: Rect) {
+        let selected = cx.selection.last().copied();
+        if self.selected != selected {
+            self.selected = selected;
+            self.reveal = self.reveal.or(selected);
+        }
+        let Some(card) = self.reveal.and_then(|id| self.scene.card(id)) else { return };
+        self.reveal = None;
+        let on_screen = self.view.rect_to_screen(card.rect);
+        let room = rect.shrink(size::MARGIN.min(rect.width() * 0.1));
+        if room.contains(on_screen.center()) {
+            return;
+        }
+        let shift = |low: f32, high: f32, from: f32, to: f32| {
+            if low < from { from - low } else { (to - high).min(0.0) }
+        };
+        self.view.pan.x += shift(on_screen.left(), on_screen.right(), room.left(), room.right());
+        self.view.pan.y += shift(on_screen.top(), on_screen.bottom(), room.top(), room.bottom());
+        self.fitted = None;
+    }
+
     fn fit(&mut self, nodes: &[NodeId], rect: Rect) {
         if let Some(bounds) = self.scene.bounds(nodes) {
             self.view.fit(bounds, rect.size());
@@ -227,6 +307,16 @@ impl CanvasPanel {
             Some(Request::ActualSize) => {
                 self.fitted = None;
                 self.view.zoom_about(rect.center(), 1.0 / self.view.zoom);
+            }
+            Some(Request::Rename) => self.rename = cx.selection.last().and_then(|id| Rename::new(&self.scene, *id)),
+            Some(Request::Link) => {
+                self.linking = cx.selection.last().map(|&from| Linking { from, to: None });
+            }
+            Some(Request::Add) => {
+                let selected = cx.selection.last().and_then(|id| self.scene.card(*id));
+                let below = |card: &scene::CardView| self.view.to_screen(card.rect.left_bottom()) + vec2(0.0, 8.0);
+                let at = selected.map_or(rect.center() - vec2(160.0, 120.0), below);
+                self.search = Some(AddSearch::new(cx, &self.scene, at, Where::Selection));
             }
             None => {}
         }

@@ -48,6 +48,8 @@ pub(super) struct CardView {
     /// What it gives, as a picture.
     pub(super) volume: Option<Volume>,
     pub(super) is_frozen: bool,
+    /// Left out: what enters leaves unchanged.
+    pub(super) is_bypassed: bool,
     pub(super) is_group: bool,
     /// Copies, if more than one.
     pub(super) repeat: Option<u32>,
@@ -156,6 +158,9 @@ impl Scene {
             if !node.trainable {
                 label += ", frozen";
             }
+            if node.bypassed {
+                label += ", bypassed";
+            }
             if let Some(found) = findings.first().filter(|found| found.severity == Severity::Error) {
                 label += &format!(", error: {}", found.message);
             }
@@ -169,7 +174,9 @@ impl Scene {
                 icon: icon.to_owned(),
                 family,
                 shape: shape.unwrap_or_else(|| "–".into()),
-                params: if cost.params() > 0 {
+                params: if node.bypassed {
+                    "bypassed".into()
+                } else if cost.params() > 0 {
                     format!("{} params", text::count(cost.params()))
                 } else {
                     String::new()
@@ -185,6 +192,7 @@ impl Scene {
                 },
                 volume: given.map(|shape| scale.volume(shape)),
                 is_frozen: !node.trainable,
+                is_bypassed: node.bypassed,
                 is_group: matches!(node.content, Content::Group(_)),
                 repeat,
                 arity: node.content.arity(),

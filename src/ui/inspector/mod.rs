@@ -20,6 +20,11 @@ use crate::text;
 use egui::{Id, RichText, Ui};
 use egui_commonmark::{CommonMarkCache, CommonMarkViewer};
 
+/// Puts the keyboard into the first setting of the selected layer, at the inspector's next frame.
+pub fn focus_fields(ctx: &egui::Context) {
+    super::fields::focus_first(ctx);
+}
+
 /// Puts the cursor into the name field, at the inspector's next frame.
 pub fn focus_name(ctx: &egui::Context) {
     ctx.data_mut(|data| data.insert_temp(Id::unique("inspector-name"), true));

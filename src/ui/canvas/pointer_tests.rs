@@ -1,0 +1,139 @@
+//! The canvas under the mouse: branches, links dropped on empty canvas, menus, panning, numbers as nodes.
+
+use super::tests::{Window, centre, drag, lenet};
+use egui::{Event, Key, Modifiers, PointerButton, Pos2, vec2};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
+
+type Hand = Harness<'static, Window>;
+
+fn feeds(hand: &Hand, name: &str) -> Vec<String> {
+    let graph = &hand.state().history.document().graph;
+    let id = graph.by_name(name).unwrap().id;
+    graph.links_from(id).iter().map(|link| graph.node(link.to).unwrap().name.clone()).collect()
+}
+
+fn press(hand: &mut Hand, at: Pos2, button: PointerButton) {
+    for pressed in [true, false] {
+        hand.event(Event::PointerMoved(at));
+        hand.event(Event::PointerButton { pos: at, button, pressed, modifiers: Modifiers::NONE });
+        hand.run_ok();
+    }
+}
+
+/// A place of the canvas with nothing near it: to the right of the chain.
+fn empty_place(hand: &Hand) -> Pos2 {
+    let card = hand.get_by_label_contains("c3, Conv2D").rect();
+    card.right_center() + vec2(150.0, 0.0)
+}
+
+#[test]
+fn a_layer_dropped_on_the_edge_of_a_card_branches() {
+    let mut hand = lenet();
+    let from = hand.get_by_label("Dropout").rect().center();
+    let card = hand.get_by_label_contains("c1, Conv2D").rect();
+    drag(&mut hand, from, card.right_center() - vec2(8.0, 0.0));
+    let mut fed = feeds(&hand, "c1");
+    fed.sort();
+    assert_eq!(fed, ["dropout1", "s2"]);
+    // In the middle it goes between.
+    let from = hand.get_by_label("Flatten").rect().center();
+    let middle = centre(&hand, "c3, Conv2D");
+    drag(&mut hand, from, middle);
+    assert_eq!(feeds(&hand, "c3"), ["flatten1"]);
+}
+
+#[test]
+fn a_link_dropped_on_empty_canvas_offers_the_layers_that_fit() {
+    let mut hand = lenet();
+    let from = hand.get_by_label("Output port of c5").rect().center();
+    let to = empty_place(&hand);
+    drag(&mut hand, from, to);
+    hand.get_by_label("Add a layer");
+    // c5 gives 1 × 1 × 120: it can be flattened to 120 numbers; a dense layer needs a vector.
+    hand.get_by_label("Add Flatten, 120");
+    assert!(hand.query_by_label_contains("Add Dense").is_none());
+    hand.event(Event::Text("flat".into()));
+    hand.run_ok();
+    hand.key_press(Key::Enter);
+    hand.run_ok();
+    let mut fed = feeds(&hand, "c5");
+    fed.sort();
+    assert_eq!(fed, ["flatten", "flatten1"]);
+    assert!(hand.query_by_label("Add a layer").is_none());
+}
+
+#[test]
+fn a_double_click_near_a_wire_searches_for_a_layer_between_its_ends() {
+    let mut hand = lenet();
+    let (above, below) = (hand.get_by_label_contains("c1, Conv2D").rect(), hand.get_by_label_contains("s2, Av").rect());
+    let at = above.center_bottom().lerp(below.center_top(), 0.5) + vec2(30.0, 0.0);
+    for _ in 0..2 {
+        hand.hover_at(at);
+        hand.drag_at(at);
+        hand.drop_at(at);
+    }
+    hand.run_ok();
+    hand.get_by_label("Between c1 and s2");
+    hand.event(Event::Text("batch".into()));
+    hand.run_ok();
+    hand.key_press(Key::Enter);
+    hand.run_ok();
+    assert_eq!(feeds(&hand, "c1"), ["bn1"]);
+    assert_eq!(feeds(&hand, "bn1"), ["s2"]);
+}
+
+#[test]
+fn menus_of_card_wire_and_ground_carry_their_keys() {
+    let mut hand = lenet();
+    let at = centre(&hand, "c3, Conv2D");
+    press(&mut hand, at, PointerButton::Secondary);
+    for entry in ["Rename F2", "Bypass Ctrl+B", "Freeze Ctrl+L", "Group Ctrl+G", "Duplicate Ctrl+D", "Delete Delete"] {
+        hand.get_by_label(entry);
+    }
+    hand.get_by_label("Bypass Ctrl+B").click();
+    hand.run_ok();
+    hand.get_by_label_contains("c3, Conv2D, 14 × 14 × 6, 0 parameters, bypassed");
+    let at = empty_place(&hand);
+    press(&mut hand, at, PointerButton::Secondary);
+    hand.get_by_label("Paste Ctrl+V");
+    hand.get_by_label("Add layer… /").click();
+    hand.run_ok();
+    hand.get_by_label("Add a layer");
+}
+
+#[test]
+fn every_number_of_a_card_in_sight_is_a_node() {
+    let hand = lenet();
+    hand.get_by_label("Output of c1: 28 × 28 × 6");
+    hand.get_by_label("Parameters of c1: 156");
+    assert!(hand.query_all_by_label_contains("Share of RAM of ").count() >= 5);
+    hand.get_by_label("Output port of c1");
+    hand.get_by_label("Input port 1 of c3");
+}
+
+#[test]
+fn the_middle_button_and_the_space_bar_pan() {
+    let mut hand = lenet();
+    let at = empty_place(&hand);
+    let moved = |hand: &mut Hand, button: PointerButton| {
+        let before = centre(hand, "c1, Conv2D");
+        hand.hover_at(at);
+        hand.step();
+        hand.event(Event::PointerButton { pos: at, button, pressed: true, modifiers: Modifiers::NONE });
+        hand.step();
+        for part in [10.0, 25.0, 40.0] {
+            hand.hover_at(at + vec2(part, 0.0));
+            hand.step();
+        }
+        let to = at + vec2(40.0, 0.0);
+        hand.event(Event::PointerButton { pos: to, button, pressed: false, modifiers: Modifiers::NONE });
+        hand.run_ok();
+        centre(hand, "c1, Conv2D").x - before.x
+    };
+    assert!((moved(&mut hand, PointerButton::Middle) - 40.0).abs() < 2.0);
+    hand.key_down(Key::Space);
+    hand.step();
+    assert!((moved(&mut hand, PointerButton::Primary) - 40.0).abs() < 2.0);
+    assert!(hand.state().selection.is_empty());
+}
