@@ -298,8 +298,10 @@ fn too_short(run: &RunView, spec: &TrainSpec) -> Option<Finding> {
     }
     let [.., before, last] = run.epochs.as_slice() else { return None };
     let is_falling = last.is_best && last.loss < before.loss * 0.97;
+    // Nothing is left to gain for a network that is always right.
+    let is_perfect = last.accuracy >= 0.999;
     let is_planned = u64::from(last.epoch) >= run.total_epochs();
-    (is_falling && is_planned).then(|| {
+    (is_falling && is_planned && !is_perfect).then(|| {
         let epochs = spec.epochs.max(last.epoch).saturating_mul(2);
         Finding {
             title: "It was still learning",

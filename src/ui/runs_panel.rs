@@ -13,7 +13,7 @@ use egui::{RichText, ScrollArea, Sense, Ui, UiBuilder, vec2};
 use std::path::{Path, PathBuf};
 
 /// Width of the part beside the list.
-const DETAILS: f32 = 360.0;
+const DETAILS: f32 = 340.0;
 /// Side of a colour to choose.
 const COLOR: f32 = 20.0;
 

@@ -12,13 +12,13 @@ use std::path::PathBuf;
 /// Titles, widths and what they mean.
 const COLUMNS: [(&str, f32, &str); 8] = [
     ("", 26.0, "Whether its curves are shown in the Training panel"),
-    ("Run", 132.0, "The name that you gave it, else its folder's"),
-    ("Network", 112.0, "Name of the network"),
-    ("Started", 104.0, "When it was started"),
-    ("Epochs", 66.0, "Epochs done, and how many were asked for"),
+    ("Run", 118.0, "The name that you gave it, else its folder's"),
+    ("Network", 88.0, "Name of the network"),
+    ("Started", 92.0, "When it was started"),
+    ("Epochs", 62.0, "Epochs done, and how many were asked for"),
     ("Best accuracy", 92.0, "Validation accuracy of the epoch with the lowest validation loss"),
-    ("State", 110.0, "How it stands"),
-    ("Note", 160.0, "What you wrote about it"),
+    ("State", 84.0, "How it stands"),
+    ("Note", 80.0, "What you wrote about it"),
 ];
 
 /// What the table shows.
@@ -81,7 +81,7 @@ impl RunsTable<'_> {
         if is_shown {
             ui.painter().circle_filled(rect.center(), 5.5, color);
         }
-        let ring = if response.hovered() || response.has_focus() { tokens.text_strong } else { tokens.outline };
+        let ring = if response.hovered() || response.has_focus() { tokens.text_strong } else { tokens.text_weak };
         ui.painter().circle_stroke(rect.center(), 5.5, egui::Stroke::new(1.5, if is_shown { color } else { ring }));
         response.widget_info(|| {
             egui::WidgetInfo::selected(egui::Role::CheckBox, true, is_shown, format!("Show {name} in charts"))

@@ -220,9 +220,10 @@ impl Tokens {
 
     /// Colour of a stored run in charts, by its number.
     pub fn run(&self, number: usize) -> Color32 {
-        // The families' colours are told apart without colour vision; grey and the first, which is training's, are left.
-        let colors = &self.families[2..];
-        colors.get(number % colors.len()).copied().unwrap_or(self.accent)
+        // The families' colours are told apart without colour vision; those of training and validation are left out.
+        const ORDER: [usize; Tokens::RUNS] = [5, 7, 4, 3, 6, 0];
+        let at = ORDER.get(number % ORDER.len()).copied().unwrap_or(0);
+        self.families.get(at).copied().unwrap_or(self.accent)
     }
 
     /// Text that can be read on any fill: the one of the two text colours of the tables that is further from it.

@@ -83,7 +83,7 @@ impl TrainingPanel {
             self.charts.ui(cx, ui);
         });
         let right = right.with_min_x(right.left() + size::STEP);
-        let height = used.response.rect.height().max(size::STEP * 20.0);
+        let height = used.response.rect.height();
         let right = egui::Rect::from_min_size(right.min, egui::vec2(right.width(), height));
         ui.scope_builder(UiBuilder::new().max_rect(right), |ui| {
             egui::ScrollArea::vertical().id_salt("training-words").auto_shrink([false; 2]).show(ui, |ui| {
@@ -176,7 +176,7 @@ fn finding_ui(cx: &PanelCx<'_>, finding: &Finding, ui: &mut Ui, out: &mut Vec<Ui
         }
         if let Some(remedy) = &finding.remedy {
             let is_done = remedy.spec == cx.document.training;
-            let button = ui.add_enabled(!is_done, egui::Button::new(&remedy.label));
+            let button = ui.add_enabled(!is_done, egui::Button::new(&remedy.label).fill(tokens.hover));
             let hover =
                 "Change the training settings of this network; Ctrl+Z takes it back. It holds from the next run on";
             if button.on_hover_text(hover).clicked() {
@@ -309,7 +309,7 @@ fn progress_ui(cx: &PanelCx<'_>, run: &RunView, ui: &mut Ui) {
         kit::figure(ui, "Elapsed", text::duration(run.elapsed_secs), "Time since the start, pauses not counted");
         let (left, hover) = left_words(run);
         kit::figure(ui, "Left", left, &hover);
-        kit::figure(ui, "Speed", format!("{:.0} images/s", run.images_per_sec), "Training images a second, smoothed");
+        kit::figure(ui, "Speed", speed_text(run.images_per_sec), "Training images a second, smoothed");
         let last = run.steps.last();
         let rate = last.map_or_else(|| "–".into(), |step| rate_text(step.learning_rate));
         kit::figure(ui, "Learning rate", rate, "Of the last step, as the schedule has it");
@@ -334,6 +334,11 @@ fn progress_ui(cx: &PanelCx<'_>, run: &RunView, ui: &mut Ui) {
             kit::figure(ui, "Best", text, "Epoch with the lowest validation loss, and its validation accuracy");
         }
     });
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative; `as` saturates")]
+fn speed_text(speed: f64) -> String {
+    format!("{} images/s", text::count(speed.max(0.0).round() as u64))
 }
 
 /// The run's name, and where its weights came from.
