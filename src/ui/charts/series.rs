@@ -90,12 +90,73 @@ impl Look {
     }
 }
 
-/// A line of many points, and the few of them that were drawn last.
+/// A line of many points, and the few of them that are drawn.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Curve {
     points: Vec<PlotPoint>,
-    thin: Vec<PlotPoint>,
-    key: Option<(usize, usize, usize, usize)>,
+    thin: Thin,
+}
+
+/// The points of a curve that are drawn: first, smallest, largest and last of each stretch.
+///
+/// Stretches are a power of two long and start at multiples of it, so that they stay the same while a curve grows: the
+/// picture does not flicker, and only the last stretch is looked at again.
+#[derive(Clone, Debug, Default)]
+struct Thin {
+    points: Vec<PlotPoint>,
+    /// The stretches go from this point of the curve …
+    from: usize,
+    /// … to before this one.
+    to: usize,
+    /// Points in a stretch; 0 before the first look.
+    length: usize,
+    /// Where the last stretch starts, in the curve and among the points that are drawn.
+    last: (usize, usize),
+}
+
+impl Thin {
+    fn update(&mut self, all: &[PlotPoint], from: usize, to: usize, length: usize) {
+        let goes_on = self.from == from && self.length == length && to >= self.to;
+        if goes_on && to == self.to {
+            return;
+        }
+        if goes_on {
+            self.points.truncate(self.last.1);
+        } else {
+            *self = Self { points: std::mem::take(&mut self.points), from, length, last: (from, 0), to };
+            self.points.clear();
+        }
+        self.to = to;
+        let mut start = self.last.0;
+        while start < to {
+            let end = ((start / length + 1) * length).min(to);
+            self.last = (start, self.points.len());
+            if let Some(part) = all.get(start..end) {
+                self.stretch(part);
+            }
+            start = end;
+        }
+    }
+
+    fn stretch(&mut self, part: &[PlotPoint]) {
+        let (mut low, mut high) = (0, 0);
+        let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
+        for (at, point) in part.iter().enumerate() {
+            if point.y < least {
+                (least, low) = (point.y, at);
+            }
+            if point.y > most {
+                (most, high) = (point.y, at);
+            }
+        }
+        let mut last = None;
+        for at in [0, low.min(high), low.max(high), part.len().saturating_sub(1)] {
+            if last != Some(at) {
+                self.points.extend(part.get(at));
+            }
+            last = Some(at);
+        }
+    }
 }
 
 impl Curve {
@@ -119,12 +180,13 @@ impl Curve {
             ),
             None => (0, self.points.len()),
         };
-        let key = (self.points.len(), from, to, columns);
-        if self.key != Some(key) {
-            self.key = Some(key);
-            thin(self.points.get(from..to).unwrap_or_default(), from, columns, &mut self.thin);
+        let columns = columns.max(16);
+        let count = to.saturating_sub(from);
+        if count <= columns * 4 {
+            return self.points.get(from..to).unwrap_or_default();
         }
-        &self.thin
+        self.thin.update(&self.points, from, to, count.div_ceil(columns).next_power_of_two());
+        &self.thin.points
     }
 
     /// The point whose x is nearest.
@@ -136,36 +198,6 @@ impl Curve {
             (Some(a), Some(b)) => Some(if x - a.x <= b.x - x { *a } else { *b }),
             (a, b) => a.or(b).copied(),
         }
-    }
-}
-
-/// First, smallest, largest and last of each stretch. Stretches are a power of two long and start at multiples of it, so
-/// that they stay the same while a curve grows, and the picture does not flicker.
-fn thin(points: &[PlotPoint], offset: usize, columns: usize, into: &mut Vec<PlotPoint>) {
-    into.clear();
-    let most = columns.max(16);
-    if points.len() <= most * 4 {
-        into.extend_from_slice(points);
-        return;
-    }
-    let length = points.len().div_ceil(most).next_power_of_two();
-    let mut start = 0;
-    while start < points.len() {
-        let end = (start + length - (offset + start) % length).min(points.len());
-        let Some(part) = points.get(start..end) else { break };
-        let by_y = |a: &(usize, &PlotPoint), b: &(usize, &PlotPoint)| a.1.y.total_cmp(&b.1.y);
-        let low = part.iter().enumerate().min_by(by_y).map_or(0, |(at, _)| at);
-        let high = part.iter().enumerate().max_by(by_y).map_or(0, |(at, _)| at);
-        let mut kept = [0, low.min(high), low.max(high), part.len() - 1];
-        kept.sort_unstable();
-        let mut last = None;
-        for at in kept {
-            if last != Some(at) {
-                into.extend(part.get(at));
-            }
-            last = Some(at);
-        }
-        start = end;
     }
 }
 
@@ -318,6 +350,20 @@ mod tests {
         assert_eq!((drawn[0].x, drawn[drawn.len() - 1].x), (1.0, 100_000.0));
         // Zoomed in, every point of the range is there, and one beyond on either side for the lines that leave it.
         assert_eq!(raw.thinned(Some((7_770.5, 7_780.5)), 600).len(), 12);
+    }
+
+    #[test]
+    fn what_is_drawn_of_a_curve_that_grows_is_what_is_drawn_of_it_at_once() {
+        let whole = run(20_000);
+        let mut grown = RunCurves::default();
+        for steps in (1_000..=20_000).step_by(97) {
+            let part = RunView { steps: whole.steps[..steps].to_vec(), ..RunView::default() };
+            grown.update(&part, LOOK);
+            let mut built = RunCurves::default();
+            built.update(&part, LOOK);
+            let wanted = built.lines(What::Loss).raw.thinned(None, 100).to_vec();
+            assert_eq!(grown.lines(What::Loss).raw.thinned(None, 100), wanted, "{steps} steps");
+        }
     }
 
     #[test]
