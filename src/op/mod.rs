@@ -8,6 +8,7 @@
 
 mod error;
 mod explain;
+mod function;
 mod init;
 mod kind;
 mod lowering;

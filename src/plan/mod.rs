@@ -12,6 +12,7 @@ mod lower;
 mod memory;
 mod receptive;
 mod replay;
+mod sight;
 
 pub use compare::{Comparison, Fate, Kept, LayerDiff, LayerText, SettingDiff, compare, kept_weights};
 pub use cost::{Cost, CostSettings, NodeCost, OpCost, Totals, cost};
@@ -21,6 +22,7 @@ pub use layout::{CARD, Card, Layout, Route, layout};
 pub use lower::{NodePlan, Plan, plan, plan_graph};
 pub use memory::{Breakdown, Engine, Memory};
 pub use receptive::{Field, receptive_fields};
+pub use sight::{Sight, sight};
 
 #[cfg(test)]
 mod tests;
