@@ -305,7 +305,8 @@ fn what_cannot_be_trained_is_said_and_survived() {
     assert!(!folder.exists(), "a run that never began left a folder");
     let probe = ProbeRequest::new(ImageRef::File("a.png".into()), Vec::new());
     worker.send(Command::Probe(Box::new(probe))).unwrap();
-    wait(&worker, |event| matches!(event, Event::Failed { run: None, .. }));
+    let look = wait(&worker, |event| matches!(event, Event::Unanswered { .. }));
+    assert!(matches!(&look, Event::Unanswered { id: 0, message } if message.contains("Name a run")), "{look:?}");
 }
 
 #[cfg(target_os = "linux")]

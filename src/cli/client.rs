@@ -41,7 +41,7 @@ impl Client {
 pub(super) fn wait<T>(worker: &Supervisor, mut pick: impl FnMut(Event) -> Option<T>) -> Result<T> {
     loop {
         match worker.recv_timeout(Duration::from_millis(500)) {
-            Some(Event::Failed { message, .. }) => return Err(anyhow!(message)),
+            Some(Event::Failed { message, .. } | Event::Unanswered { message, .. }) => return Err(anyhow!(message)),
             Some(Event::Exited(report)) => bail!("{}", report.message),
             Some(Event::Log { level, text }) => log(level, &text),
             Some(event) => {

@@ -54,6 +54,12 @@ pub enum EngineError {
         /// The id asked for.
         found: u32,
     },
+    /// A cell that no layer has.
+    #[error("A cell must be one of a layer's output. {found}. Look at the layer again.")]
+    Cell {
+        /// What is wrong.
+        found: String,
+    },
     /// Training diverged; the weights are those before the step.
     #[error(
         "The loss and its gradients must be finite. At step {step} the loss is {loss}, the gradient norm {norm}. Use a smaller learning rate or gradient clipping."

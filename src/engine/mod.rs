@@ -21,6 +21,10 @@ mod checkpoint;
 pub mod devices;
 #[cfg(feature = "train")]
 mod error;
+#[cfg(feature = "train")]
+mod explain;
+#[cfg(all(test, feature = "train"))]
+mod explain_tests;
 #[cfg(all(test, feature = "train"))]
 mod golden;
 #[cfg(feature = "train")]
@@ -40,7 +44,11 @@ mod probe;
 #[cfg(feature = "train")]
 mod rate_search;
 #[cfg(feature = "train")]
+mod sense;
+#[cfg(feature = "train")]
 mod single;
+#[cfg(feature = "train")]
+mod spread;
 #[cfg(feature = "train")]
 mod timing;
 #[cfg(feature = "train")]

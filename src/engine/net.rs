@@ -135,6 +135,17 @@ impl Network {
         Ok(self.program.params.iter().zip(read).map(|(spec, t)| (spec.path.clone(), t.unwrap_or_default())).collect())
     }
 
+    /// One parameter, in PyTorch's layout.
+    ///
+    /// # Errors
+    /// An id of another network, or a failing device.
+    pub fn parameter(&self, id: ParamId) -> Result<HostTensor, EngineError> {
+        let only = |(at, param): (usize, &Tensor<1>)| (at == id.index()).then(|| param.clone());
+        let read = self.download_params(self.params.iter().enumerate().map(only).collect())?;
+        let lost = || EngineError::Program { found: format!("It has no parameter {}", id.0) };
+        read.into_iter().flatten().next().ok_or_else(lost)
+    }
+
     /// Sets the parameters whose path and shape fit; the others keep their values and are named in the report.
     ///
     /// # Errors

@@ -5,13 +5,20 @@
 use super::protocol::{ChannelStats, ClassScore, LayerProbe, Plane};
 use super::{EngineError, HostTensor, Network};
 use crate::data::Batch;
-use crate::op::{Op, Program, ValueId};
+use crate::op::{Op, ParamId, Program, ValueId};
 
 /// Limits of an answer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     pub(super) planes: usize,
     pub(super) side: usize,
+}
+
+impl Limits {
+    /// What a request asks for.
+    pub(super) fn of(request: &super::protocol::ProbeRequest) -> Self {
+        Self { planes: request.max_planes as usize, side: request.max_side as usize }
+    }
 }
 
 /// Looks at layers for one image.
@@ -23,13 +30,11 @@ pub(super) fn look(
     image: &Batch,
     layers: &[String],
     limits: Limits,
+    filter_channel: Option<u32>,
 ) -> Result<Vec<LayerProbe>, EngineError> {
     let found: Vec<_> = layers.iter().map(|path| output_of(network.program(), path)).collect();
     let taps: Vec<ValueId> = found.iter().flatten().copied().collect();
     let mut values = network.forward(image, &taps)?.into_iter();
-    // Weights are read only if some layer has filters to show.
-    let wants_filters = layers.iter().any(|path| filters_of(network.program(), path).is_some());
-    let weights = if wants_filters { network.weights()? } else { Vec::new() };
     let mut probes = Vec::with_capacity(layers.len());
     for (path, found) in layers.iter().zip(found) {
         let Some(value) = found.and_then(|_| values.next()) else {
@@ -41,10 +46,10 @@ pub(super) fn look(
             continue;
         };
         let mut probe = describe(path, &value, limits);
-        if let Some(name) = filters_of(network.program(), path)
-            && let Some((_, kernels)) = weights.iter().find(|(own, _)| own == name)
-        {
-            probe.filters = filters(kernels, limits);
+        if let Some(kernels) = filters_of(network.program(), path) {
+            let kernels = network.parameter(kernels)?;
+            probe.filter_inputs = u32::try_from(kernels.shape.get(1).copied().unwrap_or(0)).unwrap_or(u32::MAX);
+            probe.filters = filters(&kernels, limits, filter_channel);
         }
         probes.push(probe);
     }
@@ -55,7 +60,7 @@ pub(super) fn look(
 pub(super) fn picture(batch: &Batch, limits: Limits) -> Option<Plane> {
     let [depth, height, width] = batch.shape;
     let values = batch.images.get(..depth * height * width)?;
-    matches!(depth, 1 | 3).then(|| plane(values, width, height, depth, limits.side))
+    matches!(depth, 1 | 3).then(|| plane(values, width, height, depth, limits.side * 4))
 }
 
 /// The likeliest classes, likeliest first.
@@ -91,11 +96,11 @@ fn known(program: &Program) -> String {
     if more > 0 { format!("{} and {more} more", names.join(", ")) } else { names.join(", ") }
 }
 
-/// Path of the kernels of the first convolution of a layer.
-fn filters_of<'a>(program: &'a Program, path: &str) -> Option<&'a str> {
+/// The kernels of the first convolution of a layer.
+fn filters_of(program: &Program, path: &str) -> Option<ParamId> {
     let below = |own: &str| own == path || own.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
     let conv = program.ops.iter().find(|op| below(&op.path) && matches!(op.op, Op::Conv2d { .. }))?;
-    Some(program.params.get(conv.params.first()?.index())?.path.as_str())
+    conv.params.first().copied()
 }
 
 fn empty(path: &str, problem: String) -> LayerProbe {
@@ -105,6 +110,7 @@ fn empty(path: &str, problem: String) -> LayerProbe {
         planes: Vec::new(),
         channels: Vec::new(),
         filters: Vec::new(),
+        filter_inputs: 0,
         problem: Some(problem),
     }
 }
@@ -118,6 +124,8 @@ fn describe(path: &str, value: &HostTensor, limits: Limits) -> LayerProbe {
     };
     let area = (height * width).max(1);
     let channels = value.data.chunks(area).map(stats).collect();
+    // A vector is one row: it may be as long as a panel is wide.
+    let limits = if height == 1 { Limits { side: limits.side * 16, ..limits } } else { limits };
     let planes =
         value.data.chunks(area).take(limits.planes).map(|map| plane(map, width, height, 1, limits.side)).collect();
     LayerProbe {
@@ -126,23 +134,27 @@ fn describe(path: &str, value: &HostTensor, limits: Limits) -> LayerProbe {
         planes,
         channels,
         filters: Vec::new(),
+        filter_inputs: 0,
         problem: None,
     }
 }
 
-/// Kernels `[out, in, kh, kw]`: in colour if they look at three maps, else over their first map.
-fn filters(kernels: &HostTensor, limits: Limits) -> Vec<Plane> {
+/// Kernels `[out, in, kh, kw]`: over one input channel if it is named, else in colour if they look at three maps, else over
+/// their first map.
+fn filters(kernels: &HostTensor, limits: Limits, channel: Option<u32>) -> Vec<Plane> {
     let [_, inputs, height, width] = *kernels.shape else { return Vec::new() };
-    let (area, depth) = ((height * width).max(1), if inputs == 3 { 3 } else { 1 });
-    kernels
-        .data
-        .chunks((inputs * area).max(1))
-        .take(limits.planes)
-        .map(|kernel| plane(kernel.get(..depth * area).unwrap_or(kernel), width, height, depth, limits.side))
-        .collect()
+    let area = (height * width).max(1);
+    let (first, depth) = match channel {
+        Some(channel) => ((channel as usize).min(inputs.saturating_sub(1)), 1),
+        None => (0, if inputs == 3 { 3 } else { 1 }),
+    };
+    let part = |kernel: &[f32]| {
+        plane(kernel.get(first * area..(first + depth) * area).unwrap_or_default(), width, height, depth, limits.side)
+    };
+    kernels.data.chunks((inputs * area).max(1)).take(limits.planes).map(part).collect()
 }
 
-fn range(values: &[f32]) -> (f32, f32) {
+pub(super) fn range(values: &[f32]) -> (f32, f32) {
     let finite = values.iter().copied().filter(|value| value.is_finite());
     let (min, max) = finite.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
     if min <= max { (min, max) } else { (0.0, 0.0) }
@@ -160,7 +172,7 @@ fn stats(values: &[f32]) -> ChannelStats {
 
 /// `depth` maps of `width` x `height`, one after another, as one picture of at most `side`: means of the pixels that fall
 /// together.
-fn plane(maps: &[f32], width: usize, height: usize, depth: usize, side: usize) -> Plane {
+pub(super) fn plane(maps: &[f32], width: usize, height: usize, depth: usize, side: usize) -> Plane {
     let (min, max) = range(maps);
     let side = side.max(1);
     let (columns, rows) = (width.min(side).max(1), height.min(side).max(1));

@@ -230,6 +230,20 @@ impl Trainer {
         })
     }
 
+    /// Gradients of the loss over one batch, by the paths of what learns; nothing changes.
+    ///
+    /// # Errors
+    /// A batch that does not fit, or a failing device.
+    pub fn gradients(&self, batch: &Batch) -> Result<Vec<(String, HostTensor)>, EngineError> {
+        self.check_whole()?;
+        let found = guard(|| self.look(std::slice::from_ref(batch), batch.len().max(1)))?;
+        let scale = 1.0 / self.loss_scale;
+        let unscaled = found.gradients.into_iter().map(|g| g.map(|g| g.mul_scalar(scale))).collect();
+        let read = self.network.download_params(unscaled)?;
+        let named = self.job.program.params.iter().zip(read);
+        Ok(named.filter_map(|(spec, tensor)| Some((spec.path.clone(), tensor?))).collect())
+    }
+
     /// Steps taken so far.
     pub fn step_index(&self) -> u64 {
         self.step

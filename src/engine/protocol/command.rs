@@ -1,6 +1,6 @@
 //! What the worker can be told, and what it is told with. Plain data.
 
-use super::{RateSearchRequest, RunId};
+use super::{ExplainRequest, RateSearchRequest, RunId, SenseRequest, SpreadRequest};
 use crate::data::Split;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -193,6 +193,8 @@ pub struct ProbeRequest {
     pub max_planes: u32,
     /// Longest side of a plane sent, in pixels.
     pub max_side: u32,
+    /// Filters are shown over this input channel; over the first three as colours if none and there are three.
+    pub filter_channel: Option<u32>,
 }
 
 impl ProbeRequest {
@@ -206,6 +208,7 @@ impl ProbeRequest {
             layers,
             max_planes: Self::MAX_PLANES,
             max_side: Self::MAX_SIDE,
+            filter_channel: None,
         }
     }
 
@@ -297,6 +300,12 @@ pub enum Command {
     FindRate(Box<RateSearchRequest>),
     /// Look at layers. Of several waiting looks the newest wins.
     Probe(Box<ProbeRequest>),
+    /// How one cell came to be. The newest wins.
+    Explain(Box<ExplainRequest>),
+    /// What one cell sees. The newest wins.
+    Sense(Box<SenseRequest>),
+    /// How weights, activations and gradients are spread. The newest wins.
+    Spread(Box<SpreadRequest>),
     /// Measure on a split of the data. While a run trains this happens between two of its steps.
     Evaluate(Box<EvaluateRequest>),
     /// Classes of pictures.
@@ -310,4 +319,12 @@ pub enum Command {
     /// Measure how long each layer takes; answered by `Event::LayerTimes`. Of several waiting ones the newest wins. Refused
     /// while a run trains: both would be slower, and the figures wrong.
     TimeLayers(Box<TimeRequest>),
+}
+
+impl Command {
+    /// A look into a network: waits while a run trains until its share of the time has come, and gives way to a newer one of
+    /// its kind.
+    pub fn is_look(&self) -> bool {
+        matches!(self, Self::Probe(_) | Self::Explain(_) | Self::Sense(_) | Self::Spread(_))
+    }
 }

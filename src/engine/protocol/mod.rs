@@ -4,6 +4,7 @@
 //! travel as JSON text. Paths are the worker's paths. Every event about a run names the run.
 
 mod command;
+mod look;
 mod report;
 mod results;
 mod tuning;
@@ -11,6 +12,10 @@ mod tuning;
 pub use command::{
     Command, DeviceChoice, DeviceInfo, DeviceKind, EvaluateRequest, ImageRef, NetworkRef, PredictRequest, ProbeRequest,
     TimeRequest, TrainRequest,
+};
+pub use look::{
+    Cell, ExplainReport, ExplainRequest, ExplainStep, Histogram, How, LayerSpread, NormOver, Products, SenseReport,
+    SenseRequest, SourceMap, SpreadReport, SpreadRequest, Tap, Window,
 };
 pub use report::{
     ChannelStats, CheckRow, ClassScore, EpochReport, EvaluateReport, LayerProbe, LayerTime, LayerTimesReport,
@@ -147,6 +152,19 @@ pub enum Event {
     },
     /// The answer to a probe.
     Probed(Box<ProbeReport>),
+    /// How a cell came to be.
+    Explained(Box<ExplainReport>),
+    /// What a cell sees.
+    Sensed(Box<SenseReport>),
+    /// How weights, activations and gradients are spread.
+    Spread(Box<SpreadReport>),
+    /// A look that cannot be answered; nothing else is affected.
+    Unanswered {
+        /// The request's id.
+        id: u64,
+        /// Rule, finding, way out.
+        message: String,
+    },
     /// The answer to an evaluation.
     Evaluated(Box<EvaluateReport>),
     /// The answers to a predict command.

@@ -145,6 +145,8 @@ pub struct LayerProbe {
     pub channels: Vec<ChannelStats>,
     /// Filters of a convolution: one plane per filter over the first one or three input channels.
     pub filters: Vec<Plane>,
+    /// Input channels that each filter looks at.
+    pub filter_inputs: u32,
     /// Why there is nothing, if so.
     pub problem: Option<String>,
 }

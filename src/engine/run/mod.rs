@@ -5,6 +5,7 @@
 //! document.json        the document as it was trained
 //! metrics.jsonl        one line per step and per epoch
 //! ckpt/<step>/         the last checkpoint: weights, optimizer, progress
+//! snapshots/<step>.snap  what the layers made of one image at chosen steps
 //! best.safetensors     the best weights, with document, preprocessing and classes inside
 //! last.safetensors     the last weights, once the run has ended
 //! ```
@@ -15,6 +16,7 @@
 
 mod extras;
 mod metrics;
+pub mod snapshots;
 
 pub use extras::RunNote;
 pub use metrics::{Metrics, MetricsWriter, epoch_json, epochs_only, step_json};
@@ -38,6 +40,14 @@ pub enum RunError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// Not a snapshot.
+    #[error("A snapshot must be whole and of this version. {path}: {found}. Delete it; the others are not touched.")]
+    Snapshot {
+        /// Which file.
+        path: PathBuf,
+        /// What was found.
+        found: String,
     },
     /// Not a run folder.
     #[error("A run folder holds run.json and document.json. {path}: {found}. Choose the folder that training wrote.")]

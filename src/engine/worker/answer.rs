@@ -45,7 +45,7 @@ impl Model {
         }
     }
 
-    fn step(&self) -> Option<u64> {
+    pub(super) fn step(&self) -> Option<u64> {
         match &self.body {
             Body::Trainer(trainer) if self.is_live => Some(trainer.step_index()),
             _ => None,
@@ -53,7 +53,7 @@ impl Model {
     }
 
     /// The data of the document, opened when first needed.
-    fn dataset(&mut self) -> Result<&Dataset, WorkerError> {
+    pub(super) fn dataset(&mut self) -> Result<&Dataset, WorkerError> {
         let dataset = match self.dataset.take() {
             Some(dataset) => dataset,
             None => open_data(&self.document.data, self.network().program(), self.document.seed)?,
@@ -307,8 +307,8 @@ pub(super) fn predict(model: &mut Model, request: &PredictRequest) -> Vec<Predic
 pub(super) fn probe(model: &mut Model, request: &ProbeRequest) -> Result<ProbeReport, WorkerError> {
     let start = Instant::now();
     let (batch, label) = one_image(model, &request.image)?;
-    let limits = probe::Limits { planes: request.max_planes as usize, side: request.max_side as usize };
-    let layers = probe::look(model.network(), &batch, &request.layers, limits)?;
+    let limits = probe::Limits::of(request);
+    let layers = probe::look(model.network(), &batch, &request.layers, limits, request.filter_channel)?;
     let row = model.network().predict(&batch)?.into_iter().next().unwrap_or_default();
     Ok(ProbeReport {
         id: request.id,
@@ -350,7 +350,7 @@ pub(super) fn no_times(request: &TimeRequest, problem: String) -> LayerTimesRepo
 }
 
 /// One image as a batch, and its label where the data has one.
-fn one_image(model: &mut Model, image: &ImageRef) -> Result<(Batch, Option<u32>), WorkerError> {
+pub(super) fn one_image(model: &mut Model, image: &ImageRef) -> Result<(Batch, Option<u32>), WorkerError> {
     let picture = match image {
         ImageRef::Item { split, index } => {
             let index = usize::try_from(*index).unwrap_or(usize::MAX);

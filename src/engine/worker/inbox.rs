@@ -1,5 +1,5 @@
-//! Commands as they arrive, read by a thread of its own so that the pipe never fills. Of several waiting probes the newest
-//! wins.
+//! Commands as they arrive, read by a thread of its own so that the pipe never fills. Of several waiting looks
+//! of one kind the newest wins.
 
 use super::super::channel::read_message;
 use super::super::protocol::Command;
@@ -53,8 +53,9 @@ impl Inbox {
         while waiting.commands.len() >= LIMIT {
             waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
-        if matches!(command, Command::Probe(_)) {
-            waiting.commands.retain(|old| !matches!(old, Command::Probe(_)));
+        if command.is_look() {
+            let kind = std::mem::discriminant(&command);
+            waiting.commands.retain(|old| std::mem::discriminant(old) != kind);
         }
         if matches!(command, Command::TimeLayers(_)) {
             waiting.commands.retain(|old| !matches!(old, Command::TimeLayers(_)));
@@ -64,10 +65,10 @@ impl Inbox {
         self.changed.notify_all();
     }
 
-    /// The next command, if one waits; probes stay where they are unless `probes`.
-    pub(super) fn take(&self, probes: bool) -> Option<Command> {
+    /// The next command, if one waits; looks stay where they are unless `looks`.
+    pub(super) fn take(&self, looks: bool) -> Option<Command> {
         let mut waiting = self.lock();
-        let index = waiting.commands.iter().position(|command| probes || !matches!(command, Command::Probe(_)))?;
+        let index = waiting.commands.iter().position(|command| looks || !command.is_look())?;
         let command = waiting.commands.remove(index);
         drop(waiting);
         self.changed.notify_all();

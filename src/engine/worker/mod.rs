@@ -7,9 +7,11 @@
 mod answer;
 mod finder;
 mod inbox;
+mod looks;
 mod outbox;
 mod progress;
 mod session;
+mod watch;
 
 use super::devices::{self, DeviceError, Opened};
 use super::protocol::{BUILD, Command, DeviceChoice, Event, NetworkRef, PROTOCOL, RunId};
@@ -193,7 +195,10 @@ impl Worker {
     fn answer(&mut self, command: Command) {
         let result = match command {
             Command::Open { device, threads } => self.open(&device, threads),
-            Command::Probe(request) => self.probe(&request),
+            look if look.is_look() => {
+                self.look(&look);
+                Ok(())
+            }
             Command::Evaluate(request) => self.evaluate(&request),
             Command::Predict(request) => self.predict(&request),
             Command::ListDevices => {
@@ -239,14 +244,6 @@ impl Worker {
             self.open(&DeviceChoice::Cpu, None)?;
         }
         Ok(self.opened.clone().unwrap_or_else(Opened::cpu))
-    }
-
-    fn probe(&mut self, request: &super::protocol::ProbeRequest) -> Result<(), WorkerError> {
-        let device = self.device()?;
-        let model = self.shelf.find(&request.network, self.live.as_mut(), &device)?;
-        let report = answer::probe(model, request)?;
-        self.out.send(&Event::Probed(Box::new(report)));
-        Ok(())
     }
 
     fn evaluate(&mut self, request: &super::protocol::EvaluateRequest) -> Result<(), WorkerError> {

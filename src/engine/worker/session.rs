@@ -12,6 +12,7 @@ use super::super::weights::write_safetensors;
 use super::super::{EngineError, LoadReport, TrainJob, Trainer};
 use super::answer::{self, Body, CLASSES, DOCUMENT, Model};
 use super::progress::{Exact, Progress, Sums};
+use super::watch::Watch;
 use super::{Worker, WorkerError};
 use crate::data::{Batch, BatchTarget, Dataset, Order, Split};
 use crate::graph::{Document, EarlyStop};
@@ -51,6 +52,7 @@ struct Session {
     probe_after: Instant,
     /// Changes of the learning rate that an interrupted run made after its last checkpoint.
     pending: VecDeque<RateChange>,
+    watch: Watch,
 }
 
 /// What the validation images say at the end of an epoch.
@@ -69,6 +71,9 @@ pub(super) fn train(worker: &mut Worker, run: RunId, request: &TrainRequest) {
         Ok(session) => session,
         Err(error) => return worker.fail(Some(run), &error),
     };
+    if session.record.step == 0 {
+        session.watch.step(worker.live.as_mut(), 0, None);
+    }
     let result = session.epochs(worker).and_then(|end| session.finish(worker, &end));
     if let Err(error) = result {
         session.record.status = RunStatus::Failed;
@@ -177,6 +182,7 @@ fn prepare(worker: &mut Worker, run: RunId, request: &TrainRequest) -> Result<Se
     let session = Session {
         run,
         metrics: MetricsWriter::open(&folder)?,
+        watch: Watch::start(&folder, trainer.step_index()),
         folder,
         record,
         progress,
@@ -305,6 +311,7 @@ impl Session {
             self.metrics.step(&step)?;
             worker.out.step(self.run, step);
             self.steps_here += 1;
+            self.watch.step(worker.live.as_mut(), outcome.step, None);
             if self.steps_here == 2 {
                 self.measurement.settle();
                 self.tell_memory(worker);
@@ -354,6 +361,10 @@ impl Session {
             let results = EpochResults::count(number, step, classes, validation.answers);
             self.folder.add_results(&results)?;
             worker.out.send(&Event::Results { run: self.run, results: Box::new(results) });
+        }
+        self.watch.step(worker.live.as_mut(), step, Some(number));
+        if let Some(report) = self.watch.spread(worker.live.as_mut(), self.run) {
+            worker.out.send(&Event::Spread(Box::new(report)));
         }
         self.tell_memory(worker);
         let stop = self.document.training.early_stop.is_some_and(|rule| self.is_stale(rule, judged));
@@ -448,9 +459,9 @@ impl Session {
                     let busy = "Layers can be timed while nothing trains. A run is training. Stop it first.";
                     worker.out.send(&Event::LayerTimes(Box::new(answer::no_times(&request, busy.into()))));
                 }
-                Command::Probe(request) => {
+                look @ (Command::Probe(_) | Command::Explain(_) | Command::Sense(_) | Command::Spread(_)) => {
                     let start = Instant::now();
-                    worker.answer(Command::Probe(request));
+                    worker.answer(look);
                     self.probe_after = Instant::now() + PROBE_EVERY.max(start.elapsed() * (PROBE_SHARE - 1));
                 }
                 other @ (Command::Evaluate(_) | Command::Predict(_) | Command::ListDevices) => worker.answer(other),
