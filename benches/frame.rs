@@ -289,6 +289,7 @@ fn charts(measure: &mut Measure<'_>) {
             selection: &[],
             run: Some(view),
             runs: &runs,
+            look: &striate::ui::look::LookView::default(),
             data: &data,
             capacity_bytes: None,
             device: "CPU",

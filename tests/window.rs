@@ -13,6 +13,7 @@ use striate::plan::{CostSettings, cost, layout, plan};
 use striate::presets;
 use striate::ui::data_view::{DataState, DataView, Sample, Step, Thumb};
 use striate::ui::dialogs::{FileDialogs, Purpose, Reply};
+use striate::ui::look::LookView;
 use striate::ui::runs::{EpochPoint, Plane, ProbeView, RunState, RunView, StepPoint};
 use striate::ui::runs_view::{QueuedRun, RunRow, RunSummary, RunsView, StoredRun};
 use striate::ui::search::SearchView;
@@ -139,7 +140,7 @@ fn a_network_is_changed_trained_looked_into_saved_and_reopened() {
     // Feature maps follow the weights.
     window.get_by_role_and_label(Role::Tab, "Feature maps").click();
     steps(&mut window, 3);
-    let probe = |window: &Harness<'_, App>| window.state().run().and_then(|run| run.probe.clone());
+    let probe = |window: &Harness<'_, App>| window.state().look().probe.clone();
     wait(&mut window, "feature maps", |window| probe(window).is_some_and(|probe| !probe.planes.is_empty()));
     window.get_by_label("Channel 0");
     let before = probe(&window).unwrap();
@@ -250,15 +251,6 @@ fn full_run() -> RunView {
         guess: if index.is_multiple_of(7) { (index + 3) % 10 } else { index % 10 },
         probability: 0.5,
     };
-    let plane = |side: usize| Plane {
-        width: side,
-        height: side,
-        pixels: (0..side * side).map(|at| u8::try_from(at % 251).unwrap_or(0)).collect(),
-        min: -1.0,
-        max: 1.0,
-        mean: 0.0,
-        zeros: 0.5,
-    };
     RunView {
         name: "lenet-5-1".into(),
         state: RunState::Training,
@@ -271,15 +263,6 @@ fn full_run() -> RunView {
         images_per_sec: 1_234.0,
         left_secs: Some(12.0),
         measured_bytes: Some(12_000_000),
-        probe: Some(ProbeView {
-            layer: "c1".into(),
-            planes: (0..6).map(|_| plane(28)).collect(),
-            filters: (0..6).map(|_| plane(5)).collect(),
-            top: vec![("7".into(), 0.9), ("1".into(), 0.1)],
-            image: Some(plane(32)),
-            label: "7, image 1".into(),
-            step: 20,
-        }),
         ..RunView::default()
     }
 }
@@ -309,6 +292,34 @@ fn full_runs() -> RunsView {
     }
 }
 
+/// A look into a layer.
+fn full_look() -> LookView {
+    let plane = |side: usize| Plane {
+        width: side,
+        height: side,
+        depth: 1,
+        pixels: (0..side * side).map(|at| u8::try_from(at % 251).unwrap_or(0)).collect(),
+        min: -1.0,
+        max: 1.0,
+        mean: 0.0,
+        zeros: 0.5,
+    };
+    let probe = ProbeView {
+        serial: 1,
+        layer: "c1".into(),
+        shape: vec![6, 28, 28],
+        planes: (0..6).map(|_| plane(28)).collect(),
+        filters: (0..6).map(|_| plane(5)).collect(),
+        filter_inputs: 1,
+        top: vec![("7".into(), 0.9), ("1".into(), 0.1)],
+        image: Some(plane(32)),
+        label: "7".into(),
+        step: 20,
+        problem: None,
+    };
+    LookView { probe: Some(probe.into()), whose: "lenet-5-1".into(), ..LookView::default() }
+}
+
 fn full_data() -> DataView {
     let picture = Thumb { width: 8, height: 8, rgba: vec![200; 8 * 8 * 4] };
     DataView {
@@ -335,6 +346,7 @@ fn every_panel_draws_empty_and_full_in_light_and_dark_with_a_name_on_every_contr
             let cost = cost(&plan.program, CostSettings::default());
             let layout = layout(&document.graph);
             let runs = if run.is_some() { full_runs() } else { RunsView { is_read: true, ..RunsView::default() } };
+            let look = if run.is_some() { full_look() } else { LookView::default() };
             let selection: Vec<NodeId> = document.graph.nodes.get(1).map(|node| node.id).into_iter().collect();
             for index in 0..all_panels().len() {
                 let mut panels = all_panels();
@@ -355,6 +367,7 @@ fn every_panel_draws_empty_and_full_in_light_and_dark_with_a_name_on_every_contr
                             selection: &selection,
                             run: run.as_ref(),
                             runs: &runs,
+                            look: &look,
                             data,
                             capacity_bytes: None,
                             device: "CPU",

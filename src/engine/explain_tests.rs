@@ -1,4 +1,5 @@
 //! Every kind of op explained, cell by cell: the shown arithmetic must give the tensor's number.
+#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
 
 use super::explain::explain;
 use super::protocol::{Cell, ExplainReport, ExplainRequest, How, ImageRef, Tap};
@@ -20,7 +21,7 @@ fn numbers(count: usize, seed: u32) -> Vec<f32> {
     (0..count).map(|_| next()).collect()
 }
 
-fn network(shape: Shape, build: impl FnOnce(&mut Lowering, ValueId) -> ValueId) -> (Network, Batch) {
+fn network(shape: &Shape, build: impl FnOnce(&mut Lowering, ValueId) -> ValueId) -> (Network, Batch) {
     let mut lowering = Lowering::new();
     let input = lowering.input("input", shape.clone()).unwrap();
     let output = build(&mut lowering, input);
@@ -52,7 +53,7 @@ fn ask(network: &Network, batch: &Batch, layer: &str, cell: Cell) -> Result<Expl
 }
 
 /// Explains every cell of the op's output and holds each step's arithmetic against the tensor.
-fn check(op: &Op, shape: Shape, build: impl FnOnce(&mut Lowering, ValueId) -> ValueId) {
+fn check(op: &Op, shape: &Shape, build: impl FnOnce(&mut Lowering, ValueId) -> ValueId) {
     let (network, batch) = network(shape, build);
     let program = Arc::clone(network.program());
     let value = program.outputs[0].value;
@@ -194,21 +195,21 @@ fn the_shown_arithmetic_gives_the_tensors_number_for_every_kind_of_op() {
     };
     for op in on_maps() {
         seen.insert(kind(&op));
-        check(&op, Shape::map(4, 6, 7), |l, input| push(l, "op", &op, &[input]));
+        check(&op, &Shape::map(4, 6, 7), |l, input| push(l, "op", &op, &[input]));
     }
     for op in on_vectors() {
         seen.insert(kind(&op));
-        check(&op, Shape::vector(12), |l, input| push(l, "op", &op, &[input]));
+        check(&op, &Shape::vector(12), |l, input| push(l, "op", &op, &[input]));
     }
     for op in [Op::Add, Op::Multiply, Op::Concat] {
         seen.insert(kind(&op));
-        check(&op, Shape::map(4, 6, 7), |l, input| {
+        check(&op, &Shape::map(4, 6, 7), |l, input| {
             let tanh = push(l, "tanh", &Op::Activation(Activation::Tanh), &[input]);
             push(l, "op", &op, &[input, tanh, input])
         });
     }
     // A vector beside a map scales its channels.
-    check(&Op::Multiply, Shape::map(4, 6, 7), |l, input| {
+    check(&Op::Multiply, &Shape::map(4, 6, 7), |l, input| {
         let mean = push(l, "mean", &Op::GlobalAvgPool, &[input]);
         push(l, "op", &Op::Multiply, &[input, mean])
     });
@@ -226,7 +227,7 @@ fn a_cell_behind_norm_and_activation_is_told_from_the_patch_on() {
         pads: Pads::symmetric(1, 1),
         bias: false,
     };
-    let (network, batch) = network(Shape::map(2, 5, 5), |l, input| {
+    let (network, batch) = network(&Shape::map(2, 5, 5), |l, input| {
         let mut push = |name: &str, op: Op, x: ValueId| l.within(name, |l| l.push(op, &[x])).unwrap();
         let x = push("op.conv", conv, input);
         let x = push("op.norm", Op::BatchNorm { eps: 1e-5, momentum: 0.1 }, x);
@@ -252,7 +253,7 @@ fn a_cell_behind_norm_and_activation_is_told_from_the_patch_on() {
 
 #[test]
 fn a_dense_layer_behind_flattened_maps_is_told_map_by_map() {
-    let (network, batch) = network(Shape::map(3, 2, 4), |l, input| {
+    let (network, batch) = network(&Shape::map(3, 2, 4), |l, input| {
         let x = l.within("flat", |l| l.push(Op::Flatten, &[input])).unwrap();
         l.within("op", |l| l.push(Op::Dense { features: 2, bias: true }, &[x])).unwrap()
     });
@@ -265,7 +266,7 @@ fn a_dense_layer_behind_flattened_maps_is_told_map_by_map() {
 
 #[test]
 fn a_cell_outside_the_layer_is_refused_in_words() {
-    let (network, batch) = network(Shape::map(1, 3, 3), |l, input| {
+    let (network, batch) = network(&Shape::map(1, 3, 3), |l, input| {
         l.within("op", |l| l.push(Op::Activation(Activation::Relu), &[input])).unwrap()
     });
     for (layer, cell) in [("op", Cell::new(1, 0, 0)), ("op", Cell::new(0, 3, 0)), ("no", Cell::default())] {

@@ -237,7 +237,7 @@ impl Trainer {
     pub fn gradients(&self, batch: &Batch) -> Result<Vec<(String, HostTensor)>, EngineError> {
         self.check_whole()?;
         let found = guard(|| self.look(std::slice::from_ref(batch), batch.len().max(1)))?;
-        let scale = 1.0 / self.loss_scale;
+        let scale = 1.0 / self.scale();
         let unscaled = found.gradients.into_iter().map(|g| g.map(|g| g.mul_scalar(scale))).collect();
         let read = self.network.download_params(unscaled)?;
         let named = self.job.program.params.iter().zip(read);

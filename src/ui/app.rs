@@ -3,9 +3,11 @@
 use super::command;
 use super::dialogs::{self, Answer, Closing, FileDialogs, SystemDialogs, Waiting};
 use super::dock::{self, Dock, Pane};
+use super::export::Exports;
 use super::finder::Finder;
 use super::loader::Loader;
 use super::locate::Find;
+use super::looker::Looker;
 use super::preferences::Motion;
 use super::run_desk::RunDesk;
 use super::session::Session;
@@ -86,6 +88,8 @@ pub struct App {
     pub(super) session: Session,
     pub(super) loader: Loader,
     pub(super) desk: RunDesk,
+    pub(super) looker: Looker,
+    pub(super) exports: Exports,
     pub(super) panels: Vec<Box<dyn Panel>>,
     palette: Box<dyn Panel>,
     inspector: Box<dyn Panel>,
@@ -130,6 +134,7 @@ impl App {
         let storage = options.storage.or_else(|| eframe::storage_dir(super::APP_ID)).unwrap_or_else(std::env::temp_dir);
         // A program that does not know its own path is looked for where commands are.
         let exe = options.worker_exe.or_else(|| std::env::current_exe().ok()).unwrap_or_else(|| "striate".into());
+        let looker = Looker::new(exe.clone(), storage.join("runs"));
         let mut session = Session::new(exe, storage.join("runs"));
         session.limit_threads(options.threads);
         session.choose_device(&prefs.device, &cc.egui_ctx);
@@ -140,6 +145,8 @@ impl App {
             session,
             loader: Loader::default(),
             desk,
+            looker,
+            exports: Exports::default(),
             panels,
             palette: Box::new(super::palette::Palette::default()),
             inspector: Box::new(super::inspector::Inspector::default()),
@@ -188,6 +195,11 @@ impl App {
     /// The run, if any.
     pub fn run(&self) -> Option<&super::runs::RunView> {
         self.session.run()
+    }
+
+    /// What looking inside brought.
+    pub fn look(&self) -> &super::look::LookView {
+        self.looker.view()
     }
 
     /// The data as far as they are open.
@@ -296,6 +308,9 @@ impl App {
         for path in paths {
             if path.is_dir() {
                 self.set_data_folder(path, false);
+            } else if super::export::is_picture(&path) {
+                self.looker.offer(crate::engine::protocol::ImageRef::File(path));
+                self.show_panel("feature-maps");
             } else {
                 self.open_file(path);
             }
@@ -318,6 +333,7 @@ impl App {
             selection: &front.selection,
             run: self.session.run().filter(|_| of_run),
             runs: self.desk.library.view(),
+            look: self.looker.view(),
             data: self.loader.view(),
             capacity_bytes: device.and_then(|device| device.capacity_bytes),
             device: device.map_or("the CPU", |device| device.name.as_str()),
@@ -371,6 +387,7 @@ impl eframe::App for App {
         self.session.drain();
         self.follow_system(ctx);
         self.runs_logic(ctx);
+        self.looker.drain(&mut self.session);
         self.handle_close(ctx);
         self.refresh(ctx);
         if self.session.is_busy() || self.loader.is_busy() {
@@ -438,6 +455,7 @@ impl eframe::App for App {
     }
 
     fn on_exit(&mut self) {
+        self.looker.close();
         self.session.close();
     }
 }

@@ -3,9 +3,10 @@
 use super::UiCommand;
 use super::app::{App, RECENT};
 use super::dialogs::{Closing, Purpose};
+use super::look::Look;
 use super::status::Message;
-use super::{canvas, workspace};
-use crate::engine::protocol::Command;
+use super::{canvas, looker, workspace};
+use crate::engine::protocol::{Command, ImageRef};
 use crate::graph::{DataSource, Document, Edit};
 use crate::ui::runs::RunState;
 use egui::ViewportCommand;
@@ -64,12 +65,20 @@ impl App {
                 }
             }
             UiCommand::ChooseDevice(id) => self.session.choose_device(&id, ctx),
-            UiCommand::Probe { node, image } => {
-                let front = self.workspace.front();
-                let input = front.derived().plan.program.inputs.first().map(|input| input.name.clone());
-                if let (Some(layer), Some(input)) = (front.layer_path(&node), input) {
-                    self.session.probe(layer, input, image);
+            UiCommand::Probe { node, image: _ } => {
+                if let Some((last, path)) = node.split_last() {
+                    let front = self.workspace.front_mut();
+                    front.path = path.to_vec();
+                    front.selection = vec![*last];
                 }
+                self.show_panel("feature-maps");
+            }
+            UiCommand::Look(look) => self.ask_engine(&look, ctx),
+            UiCommand::ChooseImage => self.waiting.ask(Purpose::Image, self.dialogs.as_mut(), frame, ctx),
+            UiCommand::Export(export) => {
+                let name = export.name.clone();
+                self.exports.prepare(*export);
+                self.waiting.ask(Purpose::Picture(name), self.dialogs.as_mut(), frame, ctx);
             }
             UiCommand::ChooseData { idx } => self.waiting.ask(Purpose::Data(idx), self.dialogs.as_mut(), frame, ctx),
             UiCommand::ClearLog => self.session.clear_log(),
@@ -106,8 +115,28 @@ impl App {
             Some((Purpose::Save(serial, _), path)) => self.save_file(serial, path),
             Some((Purpose::Data(idx), path)) => self.set_data_folder(path, idx),
             Some((Purpose::Export(_), path)) => self.desk.export_to(path),
+            Some((Purpose::Image, path)) => self.looker.offer(ImageRef::File(path)),
+            Some((Purpose::Picture(_), path)) => self.exports.write(path),
             None => {}
         }
+        match self.exports.outcome() {
+            Some(Ok(done)) => self.message = Some(Message::new(done)),
+            Some(Err(error)) => self.failure = Some(("This file was not written".into(), error)),
+            None => {}
+        }
+    }
+
+    /// Asks the engine what a panel on show wants to know.
+    fn ask_engine(&mut self, look: &Look, ctx: &egui::Context) {
+        let of_run = self.session.run_document().map(|(serial, _)| serial);
+        let front = self.workspace.front();
+        let asked = looker::Front {
+            document: front.history.document(),
+            revision: front.revision(),
+            has_run: of_run == Some(front.serial),
+            classes: &self.loader.view().classes,
+        };
+        self.looker.ask(look, &mut self.session, &asked, ctx);
     }
 
     fn train(&mut self, ctx: &egui::Context) {

@@ -12,6 +12,10 @@ pub enum Purpose {
     Open,
     /// Save the document with this serial number; the text is the suggested name.
     Save(u64, String),
+    /// A picture to look at.
+    Image,
+    /// Write a picture or film; the text is the suggested name.
+    Picture(String),
     /// A folder with MNIST's files (`true`) or with one folder of pictures per class.
     Data(bool),
     /// Write something out; the text is the suggested name, whose ending is the kind of file.
@@ -90,6 +94,11 @@ impl FileDialogs for SystemDialogs {
                 let dialog = dialog.add_filter(kind.to_uppercase(), &[kind]).set_title("Export");
                 Box::pin(dialog.set_file_name(name.as_str()).save_file())
             }
+            Purpose::Image => {
+                let pictures = ["png", "jpg", "jpeg", "bmp", "gif", "webp", "tif", "tiff"];
+                Box::pin(dialog.add_filter("Pictures", &pictures).set_title("Picture to look at").pick_file())
+            }
+            Purpose::Picture(name) => Box::pin(dialog.set_title("Save as").set_file_name(name.as_str()).save_file()),
             Purpose::Data(true) => Box::pin(dialog.set_title("Folder with MNIST's four files").pick_folder()),
             Purpose::Data(false) => {
                 Box::pin(dialog.set_title("Folder with one folder of photos per class").pick_folder())

@@ -16,6 +16,7 @@ pub mod data_panel;
 pub mod data_view;
 pub mod dialogs;
 pub mod dock;
+pub mod export;
 pub mod fields;
 mod finder;
 mod fuzzy;
@@ -27,7 +28,9 @@ mod library;
 mod loader;
 mod locate;
 pub mod log_panel;
-pub mod maps_panel;
+pub mod look;
+mod looker;
+pub mod maps;
 mod memory_view;
 mod menu;
 pub mod outline;
@@ -74,7 +77,7 @@ pub fn all_panels() -> Vec<Box<dyn Panel>> {
         Box::new(results_panel::ResultsPanel::default()),
         Box::new(runs_panel::RunsPanel::default()),
         Box::new(data_panel::DataPanel::default()),
-        Box::new(maps_panel::MapsPanel::default()),
+        Box::new(maps::MapsPanel::default()),
         Box::new(problems::ProblemsPanel),
         Box::new(log_panel::LogPanel),
     ]

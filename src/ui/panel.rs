@@ -1,6 +1,8 @@
 //! What a panel is, what it sees, and what it may ask for. A panel never touches a document.
 
 use super::data_view::DataView;
+use super::export::Export;
+use super::look::{Look, LookView};
 use super::runs::RunView;
 use super::runs_view::{RunsCommand, RunsView};
 use super::times::TimesView;
@@ -41,6 +43,8 @@ pub struct PanelCx<'a> {
     pub run: Option<&'a RunView>,
     /// Stored and waiting runs.
     pub runs: &'a RunsView,
+    /// What looking inside brought.
+    pub look: &'a LookView,
     /// The data of the document, as far as it is open.
     pub data: &'a DataView,
     /// RAM of the chosen device, if known.
@@ -126,13 +130,19 @@ pub enum UiCommand {
     },
     /// Choose the device by its id.
     ChooseDevice(String),
-    /// Look at a layer: which image of which split, which layer's path.
+    /// Show the feature maps of a node.
     Probe {
         /// The node to look at, by its path of ids.
         node: Vec<NodeId>,
         /// Index in the validation (or training) images.
         image: usize,
     },
+    /// Look inside: asked in every frame by a panel that shows the answer.
+    Look(Box<Look>),
+    /// Ask for a picture to look at.
+    ChooseImage,
+    /// Write something to a file; asks where.
+    Export(Box<Export>),
     /// Ask for a folder of images and make it the data: `true` for MNIST's four files, `false` for a folder of photos.
     ChooseData {
         /// Four IDX files instead of a folder per class.

@@ -1,6 +1,7 @@
 //! What the window knows of a run: the history of its events. Plain data; fed by the app, read by panels.
 
-use crate::engine::protocol::{EpochResults, WeightsReport};
+pub use super::look::{Plane, ProbeView};
+use crate::engine::protocol::{EpochResults, SpreadReport, WeightsReport};
 use crate::graph::TrainSpec;
 use std::sync::Arc;
 
@@ -71,44 +72,6 @@ pub enum RunState {
     Failed(String),
 }
 
-/// One channel of a feature map, ready to draw.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Plane {
-    /// Width in pixels.
-    pub width: usize,
-    /// Height in pixels.
-    pub height: usize,
-    /// Values scaled to 0..255 over the channel's range.
-    pub pixels: Vec<u8>,
-    /// Smallest value.
-    pub min: f32,
-    /// Largest value.
-    pub max: f32,
-    /// Mean value.
-    pub mean: f32,
-    /// Share of exact zeros.
-    pub zeros: f32,
-}
-
-/// What a probe brought back.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ProbeView {
-    /// Path of names of the layer.
-    pub layer: String,
-    /// Channels.
-    pub planes: Vec<Plane>,
-    /// A convolution's filters, if the layer has some.
-    pub filters: Vec<Plane>,
-    /// Top classes: name, probability.
-    pub top: Vec<(String, f32)>,
-    /// The image as the network saw it.
-    pub image: Option<Plane>,
-    /// What the image is.
-    pub label: String,
-    /// Step at which it was taken.
-    pub step: u64,
-}
-
 /// A run as the window sees it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunView {
@@ -138,8 +101,12 @@ pub struct RunView {
     pub left_range: Option<(f64, f64)>,
     /// Bytes the engine really holds at most.
     pub measured_bytes: Option<u64>,
-    /// What was looked at last.
-    pub probe: Option<ProbeView>,
+    /// The last look into it.
+    pub probe: Option<Arc<ProbeView>>,
+    /// How weights, activations and gradients were spread at the end of the last epoch.
+    pub spread: Option<Arc<SpreadReport>>,
+    /// Channels that gave nothing but zero then: layer, channels, how many the layer has.
+    pub dead: Vec<(String, Vec<u64>, u64)>,
     /// Class names.
     pub classes: Vec<String>,
     /// What it does now, such as "preparing kernels".

@@ -78,9 +78,7 @@ impl Studio {
         let first = self.node_of(Family::Convolution).context("LeNet-5 has a convolution")?;
         self.harness.state_mut().workspace.front_mut().selection = vec![first];
         self.show("feature-maps");
-        self.wait("feature maps", |app| {
-            app.run().and_then(|run| run.probe.as_ref()).is_some_and(|probe| !probe.planes.is_empty())
-        })?;
+        self.wait("feature maps", |app| app.look().probe.as_ref().is_some_and(|probe| !probe.planes.is_empty()))?;
         self.wait("the end of the run", |app| !app.session.is_busy())?;
         self.steps(10);
         self.snap(dir, "feature-maps")?;

@@ -6,23 +6,20 @@ use super::runs::{RunState, RunView};
 use super::search::SearchView;
 use super::session_events::Progress;
 use super::times::TimesView;
-use crate::data::Split;
 use crate::engine::Supervisor;
 use crate::engine::protocol::{
-    Command, DeviceChoice, DeviceInfo, DeviceKind, Event, ImageRef, NetworkRef, ProbeRequest, RateSearch,
-    RateSearchRequest, RunId, TimeRequest, TrainRequest,
+    Command, DeviceChoice, DeviceInfo, DeviceKind, Event, RateSearch, RateSearchRequest, RunId, TimeRequest,
+    TrainRequest,
 };
 use crate::graph::Document;
 use crate::plan::Engine;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Most repaints a second that the engine may cause.
 const REPAINT: Duration = Duration::from_millis(33);
-/// Time between looks into the network while it trains.
-const PROBE: Duration = Duration::from_millis(100);
 /// Lines the log keeps.
 const LOG_LINES: usize = 2_000;
 
@@ -34,9 +31,6 @@ pub(super) struct Banner {
     /// Whether a run can go on from its last checkpoint.
     pub can_resume: bool,
 }
-
-/// What a look asks for: layer and image.
-type Look = (String, String, usize);
 
 /// The engine as the window sees it.
 #[derive(Debug)]
@@ -57,10 +51,10 @@ pub(super) struct Session {
     request: Option<TrainRequest>,
     document: Option<Arc<Document>>,
     serial: u64,
-    look: Option<Look>,
-    asked_at: Option<Instant>,
-    pub(super) in_flight: bool,
-    looks: u64,
+    /// The worker that the run was started in.
+    run_worker: Option<u32>,
+    /// Answers to looks, for the looker.
+    pub(super) answers: Vec<Event>,
     pub(super) times: TimesView,
     /// Number of the newest measurement, and the revision it is of.
     pub(super) timing: (u64, u64),
@@ -89,10 +83,8 @@ impl Session {
             request: None,
             document: None,
             serial: 0,
-            look: None,
-            asked_at: None,
-            in_flight: false,
-            looks: 0,
+            run_worker: None,
+            answers: Vec::new(),
             times: TimesView::default(),
             timing: (0, 0),
             search: None,
@@ -193,7 +185,6 @@ impl Session {
             }
         }));
         self.is_open = false;
-        self.in_flight = false;
         self.supervisor = Some(worker);
         if self.devices.is_empty() {
             self.send(Command::ListDevices)?;
@@ -303,6 +294,7 @@ impl Session {
         run.started_with = self.document.as_ref().map(|document| document.training.clone());
         run.activity = "starting the engine".into();
         self.progress = Progress::start(run.elapsed_secs);
+        self.run_worker = self.supervisor.as_ref().map(Supervisor::pid);
         self.request = Some(request.clone());
         self.send(Command::Train { run: self.run_id, request: Box::new(request) })
     }
@@ -333,32 +325,6 @@ impl Session {
         let message = message.into();
         self.note(format!("Error: {message}"));
         self.banner = Some(Banner { message, can_resume });
-    }
-
-    /// Looks at a layer, unless that was just asked for.
-    pub(super) fn probe(&mut self, layer: String, input: String, image: usize) {
-        let Some(run) = &self.run else { return };
-        let is_training = run.state == RunState::Training;
-        let ready = !run.steps.is_empty();
-        let look = (layer, input, image);
-        let is_new = self.look.as_ref() != Some(&look);
-        let rested = self.asked_at.is_none_or(|at| at.elapsed() >= PROBE);
-        let last = run.steps.last().map(|step| step.step);
-        let stale = run.probe.as_ref().and_then(|probe| (probe.step != 0).then_some(probe.step)) != last;
-        if !ready || !rested || (!is_new && (self.in_flight || !(is_training || stale))) || self.supervisor.is_none() {
-            return;
-        }
-        self.looks += 1;
-        let image = ImageRef::Item { split: Split::Validation, index: look.2 as u64 };
-        let request = ProbeRequest {
-            id: self.looks,
-            run: self.run_id,
-            network: NetworkRef::Live,
-            ..ProbeRequest::new(image, vec![look.0.clone(), look.1.clone()])
-        };
-        self.look = Some(look);
-        self.asked_at = Some(Instant::now());
-        self.in_flight = self.send(Command::Probe(Box::new(request))).is_ok();
     }
 
     /// How long layers take.
@@ -393,14 +359,9 @@ impl Session {
         Ok(())
     }
 
-    /// Number of the newest look; older answers are of no use.
-    pub(super) fn newest_look(&self) -> u64 {
-        self.looks
-    }
-
-    /// Index of the image of the newest look.
-    pub(super) fn looked_image(&self) -> usize {
-        self.look.as_ref().map_or(0, |look| look.2)
+    /// Whether the worker still holds the run's network, in training or just trained.
+    pub(super) fn is_run_live(&self) -> bool {
+        self.run_worker.is_some() && self.run_worker == self.worker_pid()
     }
 
     /// Takes in everything that the engine said since. Called once a frame, also while the window is hidden.
@@ -409,7 +370,6 @@ impl Session {
         while let Some(event) = self.supervisor.as_ref().and_then(Supervisor::try_recv) {
             if let Event::Exited(report) = event {
                 self.supervisor = None;
-                self.in_flight = false;
                 self.times.is_busy = false;
                 if let Some(search) = &mut self.search {
                     search.is_running = false;

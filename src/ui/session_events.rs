@@ -1,9 +1,9 @@
 //! Turns the engine's events into what panels read. Plain bookkeeping.
 
-use super::runs::{EpochPoint, Plane, ProbeView, RateMark, RunState, RunView, StepPoint};
+use super::runs::{EpochPoint, RateMark, RunState, RunView, StepPoint};
 use super::session::Session;
 use super::times::Times;
-use crate::engine::protocol::{self, Event, FinishReason, LayerTimesReport, LogLevel, ProbeReport};
+use crate::engine::protocol::{self, Event, FinishReason, LayerTimesReport, LogLevel};
 use crate::text::sentence;
 use std::sync::Arc;
 use std::time::Instant;
@@ -108,7 +108,6 @@ impl Session {
                     view.state = RunState::Failed(message.clone());
                     self.progress.hold();
                 }
-                self.in_flight = false;
                 self.times.is_busy = false;
                 if let (None, Some(search)) = (run, self.search.as_mut().filter(|search| search.is_running)) {
                     search.is_running = false;
@@ -116,7 +115,16 @@ impl Session {
                 }
                 self.warn(message, false);
             }
-            Event::Probed(report) => self.probed(*report),
+            Event::Spread(report) if report.id == 0 => {
+                let report = Arc::new(*report);
+                self.with_run(|run| {
+                    run.dead = report.dead().map(|(path, channels, of)| (path.into(), channels.to_vec(), of)).collect();
+                    run.spread = Some(report);
+                });
+            }
+            Event::Probed(_) | Event::Explained(_) | Event::Sensed(_) | Event::Spread(_) | Event::Unanswered { .. } => {
+                self.answers.push(event);
+            }
             Event::Preparing { what, .. } => {
                 self.note(what.clone());
                 self.with_run(|run| run.activity = what);
@@ -201,34 +209,6 @@ impl Session {
             change(run);
         }
     }
-
-    fn probed(&mut self, report: ProbeReport) {
-        if report.id != self.newest_look() {
-            return;
-        }
-        self.in_flight = false;
-        let number = self.looked_image();
-        let mut layers = report.layers.into_iter();
-        let (Some(layer), input) = (layers.next(), layers.next()) else { return };
-        if let Some(problem) = &layer.problem {
-            self.note(format!("Feature maps of {}: {problem}", layer.path));
-        }
-        self.with_run(|run| {
-            let class = report.label.and_then(|label| run.classes.get(label as usize)).cloned();
-            let label =
-                class.map_or_else(|| format!("image {}", number + 1), |class| format!("{class}, image {}", number + 1));
-            let stats = layer.channels.clone();
-            run.probe = Some(ProbeView {
-                layer: layer.path,
-                planes: layer.planes.iter().enumerate().map(|(i, p)| plane(p, stats.get(i))).collect(),
-                filters: layer.filters.iter().map(|p| plane(p, None)).collect(),
-                top: report.top.into_iter().map(|score| (score.name, score.probability)).collect(),
-                image: input.and_then(|input| picture(&input.planes)),
-                label,
-                step: report.step.unwrap_or(0),
-            });
-        });
-    }
 }
 
 fn event_run(event: &Event) -> Option<protocol::RunId> {
@@ -283,37 +263,6 @@ pub(super) fn epoch_point(epoch: &protocol::EpochReport) -> EpochPoint {
         is_best: epoch.is_best,
         secs: epoch.secs,
     }
-}
-
-/// A plane as panels draw it: one byte a pixel; coloured filters become their brightness.
-fn plane(from: &protocol::Plane, stats: Option<&protocol::ChannelStats>) -> Plane {
-    let depth = from.depth.max(1) as usize;
-    let brightness = |bytes: &[u8]| {
-        let sum: usize = bytes.iter().map(|byte| usize::from(*byte)).sum();
-        u8::try_from(sum / bytes.len().max(1)).unwrap_or(u8::MAX)
-    };
-    Plane {
-        width: from.width as usize,
-        height: from.height as usize,
-        pixels: from.pixels.chunks(depth).map(brightness).collect(),
-        min: from.min,
-        max: from.max,
-        mean: stats.map_or(f32::NAN, |stats| stats.mean),
-        zeros: stats.map_or(f32::NAN, |stats| stats.zeros),
-    }
-}
-
-/// The input image from its channels: brightness over all of them.
-fn picture(planes: &[protocol::Plane]) -> Option<Plane> {
-    let mut first = plane(planes.first()?, None);
-    if let [r, g, b, ..] = planes {
-        let channels = [r, g, b].map(|p| &p.pixels);
-        for (at, pixel) in first.pixels.iter_mut().enumerate() {
-            let sum: u32 = channels.iter().map(|c| u32::from(c.get(at).copied().unwrap_or(0))).sum();
-            *pixel = u8::try_from(sum / 3).unwrap_or(u8::MAX);
-        }
-    }
-    Some(first)
 }
 
 #[cfg(test)]

@@ -445,6 +445,25 @@ fn ramp(value: u8, stops: &[(f32, [f32; 3])]) -> Color32 {
     hex(rgb)
 }
 
+/// Black or white, whichever reads better on a fill.
+pub fn ink_on(fill: Color32) -> Color32 {
+    // Rec. 601 luma, as a quick stand-in for contrast.
+    let luma = 299 * u32::from(fill.r()) + 587 * u32::from(fill.g()) + 114 * u32::from(fill.b());
+    if luma > 140_000 { Color32::BLACK } else { Color32::WHITE }
+}
+
+/// A heat map laid over a picture: the more, the more opaque.
+pub fn overlay(value: u8) -> Color32 {
+    let [r, g, b, _] = heat(value.max(90)).to_array();
+    Color32::from_rgba_unmultiplied(r, g, b, value)
+}
+
+/// Over what a cell does not see.
+pub const SHADE: Color32 = Color32::from_black_alpha(110);
+
+/// Outline of what a cell sees, over pictures of any brightness.
+pub const SIGHT: Color32 = hex(0x35_d0ff);
+
 /// Colour of a picture's pixel: red, green, blue, opacity.
 pub fn pixel([r, g, b, a]: [u8; 4]) -> Color32 {
     Color32::from_rgba_unmultiplied(r, g, b, a)

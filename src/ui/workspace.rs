@@ -125,11 +125,6 @@ impl OpenDocument {
             self.path = restored.path;
         }
     }
-
-    /// Path of names of a node, as the engine knows it: `stage1.0.conv2`. Of repeated groups the first copy.
-    pub fn layer_path(&self, ids: &[NodeId]) -> Option<String> {
-        self.history.document().graph.name_path(ids)
-    }
 }
 
 fn derive(history: &History, path: Vec<NodeId>, engine: Engine) -> Derived {

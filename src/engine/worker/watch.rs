@@ -105,7 +105,7 @@ fn room(program: &Program, layers: &[String]) -> (u64, u64) {
     let bytes = |planes: u64, side: u64| -> u64 {
         let of = |path: &String| {
             let shape = super::super::probe::output_of(program, path).map(|id| &program.value(id).shape);
-            match shape.and_then(|shape| shape.as_map()) {
+            match shape.and_then(crate::op::Shape::as_map) {
                 Some((c, h, w)) => c.min(planes) * (h.min(side) * w.min(side) + 40),
                 None => 1_100,
             }
@@ -113,12 +113,11 @@ fn room(program: &Program, layers: &[String]) -> (u64, u64) {
         layers.iter().map(of).sum()
     };
     while bytes(planes, side) > BUDGET && (planes > 4 || side > 8) {
-        if planes > 16 || side <= 8 {
-            planes /= 2
-        } else if planes > 4 && side <= 16 {
-            planes /= 2
+        // Fewer maps down to 16, then smaller ones down to 16 pixels, then fewer again.
+        if planes > 16 || side <= 8 || (planes > 4 && side <= 16) {
+            planes /= 2;
         } else {
-            side /= 2
+            side /= 2;
         }
     }
     (planes.max(1), side)

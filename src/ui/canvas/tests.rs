@@ -62,6 +62,7 @@ impl Window {
             selection: &self.selection,
             run: None,
             runs: &crate::ui::runs_view::RunsView::default(),
+            look: &crate::ui::look::LookView::default(),
             data: &data,
             capacity_bytes: None,
             device: "CPU",

@@ -59,7 +59,7 @@ fn fill(atlas: &mut Atlas, ui: &Ui, name: &str, planes: &[Plane]) {
     let tile = planes.iter().fold([1, 1], |[w, h], plane| [w.max(plane.width), h.max(plane.height)]);
     atlas.set(ui.ctx(), name, tile, planes.len(), |i, x, y| {
         let plane = planes.get(i).filter(|plane| x < plane.width && y < plane.height);
-        let byte = plane.and_then(|plane| plane.pixels.get(y * plane.width + x)).copied();
+        let byte = plane.and_then(|plane| plane.pixels.get((y * plane.width + x) * plane.depth.max(1))).copied();
         byte.map_or(Color32::TRANSPARENT, theme::heat)
     });
 }

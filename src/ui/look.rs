@@ -1,0 +1,139 @@
+//! What is looked at inside a network, and what came back. Plain data; asked for by panels, answered by [`super::looker`].
+
+use crate::engine::protocol::{self, Cell, ExplainReport, ImageRef, SenseReport, SpreadReport};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Whose weights.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Whose {
+    /// The run of the document in front, live while it trains; without a run the initial weights.
+    #[default]
+    Run,
+    /// The initial weights.
+    Untrained,
+    /// A stored run, by its folder.
+    Stored(PathBuf),
+}
+
+/// One look: what a panel that is on show wants to know.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Look {
+    /// Whose weights.
+    pub whose: Whose,
+    /// Path of the layer, or of an op inside it.
+    pub layer: String,
+    /// Which image.
+    pub image: ImageRef,
+    /// Filters are shown over this input channel.
+    pub filter_channel: Option<u32>,
+    /// The cell to be explained.
+    pub cell: Option<Cell>,
+    /// Its input maps from this place of the ranking on.
+    pub first_map: u32,
+    /// The cell whose effective receptive field is wanted.
+    pub sense: Option<Cell>,
+    /// Whether histograms are wanted.
+    pub spread: bool,
+}
+
+/// One channel of a feature map, ready to draw.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plane {
+    /// Width in pixels.
+    pub width: usize,
+    /// Height in pixels.
+    pub height: usize,
+    /// Bytes a pixel: 1, or 3 for colours.
+    pub depth: usize,
+    /// Values scaled to 0..255 over the channel's range.
+    pub pixels: Vec<u8>,
+    /// Smallest value.
+    pub min: f32,
+    /// Largest value.
+    pub max: f32,
+    /// Mean value; no number if unknown.
+    pub mean: f32,
+    /// Share of exact zeros; no number if unknown.
+    pub zeros: f32,
+}
+
+impl Plane {
+    /// A plane as it was sent.
+    pub fn new(from: &protocol::Plane, stats: Option<&protocol::ChannelStats>) -> Self {
+        Self {
+            width: from.width as usize,
+            height: from.height as usize,
+            depth: from.depth.max(1) as usize,
+            pixels: from.pixels.clone(),
+            // A map that was scaled down to means has a narrower range than the true one.
+            min: from.min,
+            max: from.max,
+            mean: stats.map_or(f32::NAN, |stats| stats.mean),
+            zeros: stats.map_or(f32::NAN, |stats| stats.zeros),
+        }
+    }
+
+    /// The value of a pixel, to a 255th of the range.
+    pub fn value(&self, x: usize, y: usize) -> f32 {
+        let byte = self.pixels.get((y * self.width + x) * self.depth).copied().unwrap_or(0);
+        self.min + f32::from(byte) / 255.0 * (self.max - self.min)
+    }
+}
+
+/// What a probe brought back.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProbeView {
+    /// Counts the answers: another number, other pictures.
+    pub serial: u64,
+    /// Path of names of the layer.
+    pub layer: String,
+    /// `[c, h, w]` or `[features]`.
+    pub shape: Vec<u64>,
+    /// Channels; of a vector one row.
+    pub planes: Vec<Plane>,
+    /// A convolution's filters, if the layer has some.
+    pub filters: Vec<Plane>,
+    /// Input channels that each filter looks at.
+    pub filter_inputs: u32,
+    /// Top classes: name, probability.
+    pub top: Vec<(String, f32)>,
+    /// The image as the network saw it.
+    pub image: Option<Plane>,
+    /// What the data say the image is; empty if they do not.
+    pub label: String,
+    /// Step at which it was taken; 0 if the weights are stored or untrained.
+    pub step: u64,
+    /// Why there is nothing, if so.
+    pub problem: Option<String>,
+}
+
+impl ProbeView {
+    /// `(c, h, w)` if the layer gives maps.
+    pub fn map(&self) -> Option<[u64; 3]> {
+        <[u64; 3]>::try_from(self.shape.as_slice()).ok()
+    }
+}
+
+/// Everything that came back from looking, newest of each kind.
+#[derive(Clone, Debug, Default)]
+pub struct LookView {
+    /// Feature maps.
+    pub probe: Option<Arc<ProbeView>>,
+    /// How a cell came to be.
+    pub explained: Option<Arc<ExplainReport>>,
+    /// What a cell sees.
+    pub sensed: Option<Arc<SenseReport>>,
+    /// Histograms.
+    pub spread: Option<Arc<SpreadReport>>,
+    /// Why there is no answer, if so.
+    pub problem: Option<String>,
+    /// Whose weights they are, in words.
+    pub whose: String,
+    /// Runs on the disk, newest first: name and folder.
+    pub stored: Vec<(String, PathBuf)>,
+    /// A picture that was chosen, dropped or pasted; another number, another picture.
+    pub offered: Option<(u64, ImageRef)>,
+    /// The folder of the run that snapshots are read from.
+    pub folder: Option<PathBuf>,
+}

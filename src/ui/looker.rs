@@ -1,0 +1,390 @@
+//! Asks the engine what a look wants to know, one question of a kind at a time, and keeps the answers. Networks that are not
+//! in training are asked of the same worker while it is idle, and of a second one on the CPU while it trains.
+
+use super::look::{Look, LookView, Plane, ProbeView, Whose};
+use super::runs::RunState;
+use super::session::Session;
+use crate::engine::Supervisor;
+use crate::engine::protocol::{
+    ClassScore, Command, DeviceChoice, Event, ExplainRequest, NetworkRef, ProbeReport, ProbeRequest, SenseRequest,
+    SpreadRequest,
+};
+use crate::engine::run::RunFolder;
+use crate::graph::Document;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Time between looks at weights that change.
+const REFRESH: Duration = Duration::from_millis(100);
+/// The same for looks that take longer.
+const SLOW_REFRESH: Duration = Duration::from_secs(2);
+/// An answer that does not come within this time is asked for again.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Images that an effective receptive field is the mean of.
+const SENSED_IMAGES: u32 = 16;
+/// Longest list of stored runs.
+const STORED: usize = 50;
+
+/// Whose weights, as they can be reached now.
+#[derive(Clone, Debug, PartialEq)]
+enum Source {
+    /// In training, or just trained, in the session's worker.
+    Live(u64),
+    /// On the disk, with a number that changes when new weights are written.
+    Stored(PathBuf, u64),
+    /// A document as it is now.
+    Fresh(u64),
+}
+
+/// The kinds of questions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Probe,
+    Explain,
+    Sense,
+    Spread,
+}
+
+/// The last question of one kind.
+#[derive(Debug, Default)]
+struct Asked {
+    id: u64,
+    key: Option<(Source, Look)>,
+    at: Option<Instant>,
+    step: Option<u64>,
+    worker: Option<u32>,
+    is_waiting: bool,
+}
+
+/// What an app knows when it asks.
+pub(super) struct Front<'a> {
+    /// The document in front.
+    pub(super) document: &'a Arc<Document>,
+    /// Its revision.
+    pub(super) revision: u64,
+    /// Whether the session's run is of this document.
+    pub(super) has_run: bool,
+    /// Class names of its data.
+    pub(super) classes: &'a [String],
+}
+
+/// The asking side.
+#[derive(Debug, Default)]
+pub(super) struct Looker {
+    exe: PathBuf,
+    runs: PathBuf,
+    helper: Option<Supervisor>,
+    awake: Arc<AtomicBool>,
+    view: LookView,
+    ids: u64,
+    asked: [Asked; 4],
+    json: Option<(u64, String)>,
+    listed_at: Option<Instant>,
+    weights: Option<(PathBuf, usize, bool)>,
+    classes: Vec<String>,
+    offers: u64,
+}
+
+impl Looker {
+    /// Will start `exe worker` if a second one is needed; runs lie in a folder.
+    pub(super) fn new(exe: PathBuf, runs: PathBuf) -> Self {
+        Self { exe, runs, ..Self::default() }
+    }
+
+    /// What came back.
+    pub(super) fn view(&self) -> &LookView {
+        &self.view
+    }
+
+    /// A picture that a person chose, dropped or pasted.
+    pub(super) fn offer(&mut self, image: crate::engine::protocol::ImageRef) {
+        self.offers += 1;
+        self.view.offered = Some((self.offers, image));
+    }
+
+    /// Asks what is not known yet, or no longer true. Called while a panel that looks is on show.
+    pub(super) fn ask(&mut self, look: &Look, session: &mut Session, front: &Front<'_>, ctx: &egui::Context) {
+        self.list();
+        if self.classes != front.classes {
+            self.classes = front.classes.to_vec();
+        }
+        let Some(source) = self.source(&look.whose, session, front) else { return };
+        self.view.whose = match &source {
+            Source::Live(_) => session.run().map_or_else(String::new, |run| run.name.clone()),
+            Source::Stored(path, _) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            Source::Fresh(_) => "untrained".into(),
+        };
+        self.view.folder = match &source {
+            Source::Live(_) => session.run().map(|run| run.folder.clone()),
+            Source::Stored(path, _) => Some(path.clone()),
+            Source::Fresh(_) => None,
+        };
+        let step = match source {
+            Source::Live(_) => session.run().and_then(|run| run.steps.last()).map(|step| step.step),
+            _ => None,
+        };
+        for kind in [Kind::Probe, Kind::Explain, Kind::Sense, Kind::Spread] {
+            if let Some(key) = part(kind, look)
+                && self.is_due(kind, &source, &key, step, session)
+                && let Err(error) = self.send(kind, &source, key, step, session, front, ctx)
+            {
+                self.view.problem = Some(error);
+            }
+        }
+        if look.cell.is_none() {
+            self.view.explained = None;
+        }
+        if look.sense.is_none() {
+            self.view.sensed = None;
+        }
+    }
+
+    fn source(&mut self, whose: &Whose, session: &Session, front: &Front<'_>) -> Option<Source> {
+        match whose {
+            Whose::Stored(path) => Some(Source::Stored(path.clone(), 0)),
+            Whose::Run if front.has_run => {
+                let run = session.run()?;
+                if session.is_run_live() {
+                    // Before the first step there is nothing to see yet.
+                    return (!run.steps.is_empty()).then_some(Source::Live(session.run_id.0));
+                }
+                let epochs = run.epochs.len();
+                let is_known =
+                    self.weights.as_ref().is_some_and(|(folder, at, _)| *folder == run.folder && *at == epochs);
+                if !is_known {
+                    let has_weights = RunFolder::open(&run.folder).is_ok_and(|folder| folder.weights_path().is_some());
+                    self.weights = Some((run.folder.clone(), epochs, has_weights));
+                }
+                if self.weights.as_ref().is_some_and(|(.., has_weights)| *has_weights) {
+                    return Some(Source::Stored(run.folder.clone(), epochs as u64));
+                }
+                (run.state != RunState::Preparing).then_some(Source::Fresh(front.revision))
+            }
+            Whose::Run | Whose::Untrained => Some(Source::Fresh(front.revision)),
+        }
+    }
+
+    fn is_due(&self, kind: Kind, source: &Source, key: &Look, step: Option<u64>, session: &Session) -> bool {
+        let asked = &self.asked[kind as usize];
+        let rest = if matches!(kind, Kind::Probe | Kind::Explain) { REFRESH } else { SLOW_REFRESH };
+        let age = asked.at.map(|at| at.elapsed());
+        let is_gone = asked.worker != self.pid(source, session);
+        if asked.is_waiting {
+            // What was asked of a worker that is gone, or asked too long ago, is asked again.
+            return is_gone || age.is_some_and(|age| age >= PATIENCE);
+        }
+        let is_new = asked.key.as_ref().is_none_or(|(old, look)| old != source || look != key);
+        is_new || (asked.step != step && age.is_none_or(|age| age >= rest))
+    }
+
+    /// Process of the worker that a source is asked of.
+    fn pid(&self, source: &Source, session: &Session) -> Option<u32> {
+        match source {
+            Source::Live(_) => session.worker_pid(),
+            _ if session.is_busy() => self.helper.as_ref().map(Supervisor::pid),
+            _ => session.worker_pid(),
+        }
+    }
+
+    fn send(
+        &mut self,
+        kind: Kind,
+        source: &Source,
+        look: Look,
+        step: Option<u64>,
+        session: &mut Session,
+        front: &Front<'_>,
+        ctx: &egui::Context,
+    ) -> Result<(), String> {
+        self.ids += 1;
+        let id = self.ids;
+        let network = match source {
+            Source::Live(_) => NetworkRef::Live,
+            Source::Stored(path, _) => NetworkRef::Stored(path.clone()),
+            Source::Fresh(revision) => {
+                if self.json.as_ref().is_none_or(|(old, _)| old != revision) {
+                    self.json = Some((*revision, front.document.to_json()));
+                }
+                NetworkRef::Fresh { document: self.json.as_ref().map(|(_, json)| json.clone()).unwrap_or_default() }
+            }
+        };
+        let (image, layer, cell) = (look.image.clone(), look.layer.clone(), look.cell.unwrap_or_default());
+        let command = match kind {
+            Kind::Probe => Command::Probe(Box::new(ProbeRequest {
+                id,
+                run: session.run_id,
+                network,
+                filter_channel: look.filter_channel,
+                ..ProbeRequest::new(image, vec![layer])
+            })),
+            Kind::Explain => Command::Explain(Box::new(ExplainRequest {
+                id,
+                network,
+                first_map: look.first_map,
+                ..ExplainRequest::new(image, layer, cell)
+            })),
+            Kind::Sense => {
+                Command::Sense(Box::new(SenseRequest { id, network, image, images: SENSED_IMAGES, layer, cell }))
+            }
+            Kind::Spread => Command::Spread(Box::new(SpreadRequest { id, network, images: SpreadRequest::IMAGES })),
+        };
+        let is_live = matches!(source, Source::Live(_));
+        if is_live {
+            session.send(command)?;
+        } else if session.is_busy() {
+            self.helper(ctx)?.send(command).map_err(|error| error.to_string())?;
+        } else {
+            session.start(ctx)?;
+            session.send(command)?;
+        }
+        let worker = self.pid(source, session);
+        self.asked[kind as usize] =
+            Asked { id, key: Some((source.clone(), look)), at: Some(Instant::now()), step, worker, is_waiting: true };
+        Ok(())
+    }
+
+    /// The second worker, on one thread of the CPU, so that training keeps its own.
+    fn helper(&mut self, ctx: &egui::Context) -> Result<&Supervisor, String> {
+        if self.helper.as_ref().is_none_or(Supervisor::has_ended) {
+            let worker = Supervisor::start(&self.exe, &[]).map_err(|error| error.to_string())?;
+            let (awake, ctx) = (Arc::clone(&self.awake), ctx.clone());
+            worker.set_waker(Box::new(move || {
+                if !awake.swap(true, Ordering::AcqRel) {
+                    ctx.request_repaint();
+                }
+            }));
+            worker.send(Command::Open { device: DeviceChoice::Cpu, threads: Some(1) }).map_err(|e| e.to_string())?;
+            self.helper = Some(worker);
+        }
+        self.helper.as_ref().ok_or_else(|| "A second engine must run to look inside. It ended.".into())
+    }
+
+    /// Takes in what came since. Called once a frame.
+    pub(super) fn drain(&mut self, session: &mut Session) {
+        self.awake.store(false, Ordering::Release);
+        let mut events = std::mem::take(&mut session.answers);
+        while let Some(event) = self.helper.as_ref().and_then(Supervisor::try_recv) {
+            if let Event::Exited(report) = &event {
+                if !report.expected {
+                    session.note(format!("The second engine ended: {}", report.message));
+                }
+                self.helper = None;
+                break;
+            }
+            events.push(event);
+        }
+        if !session.is_busy() {
+            // Its memory is of use again; the session's worker answers now.
+            self.helper = None;
+        }
+        for event in events {
+            self.take(event, session);
+        }
+    }
+
+    fn take(&mut self, event: Event, session: &mut Session) {
+        match event {
+            Event::Probed(report) if self.answers(Kind::Probe, report.id) => {
+                let view = Arc::new(view(*report, &self.classes));
+                let is_of_run = self.asked[Kind::Probe as usize]
+                    .key
+                    .as_ref()
+                    .is_some_and(|(source, look)| look.whose == Whose::Run && !matches!(source, Source::Fresh(_)));
+                if let (true, Some(run)) = (is_of_run, &mut session.run) {
+                    run.probe = Some(Arc::clone(&view));
+                }
+                self.view.probe = Some(view);
+            }
+            Event::Explained(report) if self.answers(Kind::Explain, report.id) => {
+                self.view.explained = Some(Arc::new(*report));
+            }
+            Event::Sensed(report) if self.answers(Kind::Sense, report.id) => {
+                self.view.sensed = Some(Arc::new(*report));
+            }
+            Event::Spread(report) if self.answers(Kind::Spread, report.id) => {
+                self.view.spread = Some(Arc::new(*report));
+            }
+            Event::Unanswered { id, message } => {
+                if let Some(asked) = self.asked.iter_mut().find(|asked| asked.id == id) {
+                    asked.is_waiting = false;
+                    self.view.problem = Some(message);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether this is the answer to the last question of its kind.
+    fn answers(&mut self, kind: Kind, id: u64) -> bool {
+        let asked = &mut self.asked[kind as usize];
+        let fits = asked.id == id;
+        if fits {
+            asked.is_waiting = false;
+            self.view.problem = None;
+        }
+        fits
+    }
+
+    /// Brings the list of stored runs up to date, now and then.
+    fn list(&mut self) {
+        if self.listed_at.is_some_and(|at| at.elapsed() < Duration::from_secs(15)) {
+            return;
+        }
+        self.listed_at = Some(Instant::now());
+        let named = |folder: &RunFolder| {
+            let path = folder.path().to_path_buf();
+            (path.file_name().unwrap_or_default().to_string_lossy().into_owned(), path)
+        };
+        let runs = RunFolder::list(&self.runs);
+        let usable = runs.iter().filter(|folder| folder.weights_path().is_some());
+        self.view.stored = usable.take(STORED).map(named).collect();
+    }
+
+    /// Ends the second worker.
+    pub(super) fn close(&mut self) {
+        self.helper = None;
+    }
+}
+
+/// What of a look matters for one kind of question; none if it is not asked.
+fn part(kind: Kind, look: &Look) -> Option<Look> {
+    let bare = Look { cell: None, first_map: 0, filter_channel: None, sense: None, spread: false, ..look.clone() };
+    match kind {
+        Kind::Probe => Some(Look { filter_channel: look.filter_channel, ..bare }),
+        Kind::Explain => look.cell.map(|cell| Look { cell: Some(cell), first_map: look.first_map, ..bare }),
+        Kind::Sense => look.sense.map(|cell| Look { cell: Some(cell), sense: Some(cell), ..bare }),
+        Kind::Spread if look.spread => Some(Look {
+            layer: String::new(),
+            image: crate::engine::protocol::ImageRef::Item { split: crate::data::Split::Validation, index: 0 },
+            spread: true,
+            ..bare
+        }),
+        Kind::Spread => None,
+    }
+}
+
+fn view(report: ProbeReport, classes: &[String]) -> ProbeView {
+    let mut layers = report.layers.into_iter();
+    let Some(layer) = layers.next() else { return ProbeView { serial: report.id, ..ProbeView::default() } };
+    let class = |label: u32| classes.get(label as usize).cloned().unwrap_or_else(|| format!("class {label}"));
+    // A network that was never trained does not know the names of its classes; the data do.
+    let named = |score: &ClassScore| {
+        let is_unnamed = score.name == format!("class {}", score.class);
+        if is_unnamed { class(score.class) } else { score.name.clone() }
+    };
+    ProbeView {
+        serial: report.id,
+        planes: layer.planes.iter().enumerate().map(|(i, p)| Plane::new(p, layer.channels.get(i))).collect(),
+        filters: layer.filters.iter().map(|p| Plane::new(p, None)).collect(),
+        layer: layer.path,
+        shape: layer.shape,
+        filter_inputs: layer.filter_inputs,
+        top: report.top.iter().map(|score| (named(score), score.probability)).collect(),
+        image: report.input.as_ref().map(|input| Plane::new(input, None)),
+        label: report.label.map(class).unwrap_or_default(),
+        step: report.step.unwrap_or(0),
+        problem: layer.problem,
+    }
+}

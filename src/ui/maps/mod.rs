@@ -1,0 +1,345 @@
+//! Looking inside: feature maps, filters, histograms and the past of a layer, for any image; and how each number came to be.
+//!
+//! The panel asks with [`UiCommand::Look`] in every frame it is on show and draws what came back.
+
+mod bar;
+mod explain;
+mod grid;
+mod history;
+mod pad;
+mod picture;
+mod scale;
+mod spread;
+mod tiles;
+
+use super::atlas::Atlas;
+use super::kit;
+use super::look::{Look, Plane, ProbeView, Whose};
+use super::{Panel, PanelCx, UiCommand};
+use crate::data::Split;
+use crate::engine::protocol::{Cell, ImageRef};
+use crate::graph::{Graph, NodeId};
+use crate::layers::Family;
+use egui::{Key, Modifiers, Ui};
+use history::History;
+use pad::Pad;
+use scale::Colors;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// An answer that takes longer is announced.
+const PATIENCE: Duration = Duration::from_millis(400);
+
+/// Where the image comes from.
+#[derive(Clone, Debug, PartialEq)]
+enum Source {
+    /// From the data.
+    Data(Split),
+    /// A file.
+    File(PathBuf),
+    /// From the clipboard.
+    Pasted(ImageRef),
+    /// From the drawing pad.
+    Drawn,
+}
+
+/// What is shown of the layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Mode {
+    #[default]
+    Maps,
+    Filters,
+    Spread,
+    History,
+}
+
+/// A map that was set aside for comparison.
+#[derive(Clone, Debug)]
+struct Pin {
+    title: String,
+    plane: Plane,
+}
+
+/// What the textures hold.
+type Key3 = (u64, bool, Colors);
+
+/// The panel.
+#[derive(Debug)]
+pub struct MapsPanel {
+    source: Source,
+    index: u64,
+    pad: Pad,
+    whose: Whose,
+    mode: Mode,
+    /// The layer, and the op inside it that is looked at instead.
+    inner: Option<(String, String)>,
+    layer: String,
+    /// Since when it is this one.
+    since: Option<Instant>,
+    shared: bool,
+    colors: Colors,
+    filter_channel: Option<u32>,
+    /// The cell that was clicked, and the one under the pointer.
+    chosen: Option<Cell>,
+    hovered: Option<Cell>,
+    first_map: u32,
+    sense: bool,
+    pins: Vec<Pin>,
+    offered: u64,
+    key: Option<Key3>,
+    maps: Atlas,
+    kernels: Atlas,
+    input: Atlas,
+    pinned: Atlas,
+    field: Atlas,
+    field_of: u64,
+    explain: explain::Textures,
+    history: History,
+}
+
+impl Default for MapsPanel {
+    fn default() -> Self {
+        Self {
+            source: Source::Data(Split::Validation),
+            index: 0,
+            pad: Pad::default(),
+            whose: Whose::default(),
+            mode: Mode::default(),
+            inner: None,
+            layer: String::new(),
+            since: None,
+            shared: false,
+            colors: Colors::default(),
+            filter_channel: None,
+            chosen: None,
+            hovered: None,
+            first_map: 0,
+            sense: false,
+            pins: Vec::new(),
+            offered: 0,
+            key: None,
+            maps: Atlas::default(),
+            kernels: Atlas::default(),
+            input: Atlas::default(),
+            pinned: Atlas::default(),
+            field: Atlas::default(),
+            field_of: 0,
+            explain: explain::Textures::default(),
+            history: History::default(),
+        }
+    }
+}
+
+impl Panel for MapsPanel {
+    fn id(&self) -> &'static str {
+        "feature-maps"
+    }
+
+    fn title(&self) -> &'static str {
+        "Feature maps"
+    }
+
+    fn help(&self) -> &'static str {
+        "What each channel of the selected layer sees in an image, how every number came to be, and what the network says"
+    }
+
+    fn ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+        if !cx.plan.is_complete() && cx.run.is_none() {
+            let text = "The network must be complete to be looked into. Fix the layers that are marked.";
+            kit::empty_ui(ui, "Nothing to look at yet", text, None);
+            return;
+        }
+        let Some(node) = chosen(cx.graph(), cx.selection) else {
+            kit::empty_ui(ui, "No layer to look into", "Select a layer on the canvas.", None);
+            return;
+        };
+        let mut ids = cx.path.to_vec();
+        ids.push(node);
+        let Some(layer) = cx.document.graph.name_path(&ids) else { return };
+        self.take_pictures(cx, ui);
+        self.follow(&layer);
+        self.bar_ui(cx, node, ui, out);
+        let probe = cx.look.probe.as_deref().filter(|probe| probe.layer == self.looked());
+        if let Some(probe) = probe {
+            self.update(probe, ui);
+        }
+        self.keys(cx, node, probe, ui, out);
+        if let Some(problem) = &cx.look.problem {
+            let tokens = super::theme::Tokens::of(ui);
+            tokens.banner(true).show(ui, |ui| ui.label(egui::RichText::new(problem).color(tokens.error)));
+        }
+        ui.add_space(2.0);
+        // Over which cell the pointer is, is found anew in every frame; the image shows the one of the frame before.
+        let before = self.hovered.take();
+        let frame = egui::Frame::new().inner_margin(egui::Margin { left: 0, right: 12, top: 0, bottom: 0 });
+        egui::Panel::left("maps-image")
+            .exact_size(picture::WIDTH + 22.0)
+            .resizable(false)
+            .frame(frame)
+            .show(ui, |ui| self.image_ui(cx, cx.look.probe.as_deref(), before.or(self.chosen), ui, out));
+        egui::CentralPanel::no_frame().show(ui, |ui| match (self.mode, probe) {
+            (Mode::Spread, _) => spread::spread_ui(cx, ui, out),
+            (Mode::History, _) => self.history.ui(cx, &self.layer, self.shared, self.colors, ui, out),
+            (_, None) => {
+                let text = "The engine is asked for this layer.";
+                // An answer comes within a few frames as a rule: nothing flashes up for that.
+                let is_slow = self.since.is_none_or(|since| since.elapsed() > PATIENCE);
+                ui.ctx().request_repaint_after(PATIENCE);
+                if cx.look.problem.is_none() && is_slow {
+                    kit::empty_ui(ui, "Looking", text, None);
+                }
+            }
+            (Mode::Maps, Some(probe)) if self.chosen.is_some() => self.cell_ui(cx, probe, ui),
+            (_, Some(probe)) => self.tiles_ui(probe, ui),
+        });
+        out.push(UiCommand::Look(Box::new(self.look())));
+    }
+}
+
+/// The layer to look at: the selected one, else the first convolution, else the first layer.
+fn chosen(graph: &Graph, selection: &[NodeId]) -> Option<NodeId> {
+    let family =
+        |family| graph.nodes.iter().find(move |node| node.content.about().is_some_and(|about| about.family == family));
+    selection
+        .last()
+        .copied()
+        .or_else(|| family(Family::Convolution).map(|node| node.id))
+        .or_else(|| graph.nodes.first().map(|node| node.id))
+}
+
+impl MapsPanel {
+    /// The path that is looked at: the layer's, or that of the op inside it that was chosen.
+    fn looked(&self) -> &str {
+        match &self.inner {
+            Some((layer, inner)) if *layer == self.layer => inner,
+            _ => &self.layer,
+        }
+    }
+
+    /// Another layer: what was chosen in the one before is no longer meant.
+    fn follow(&mut self, layer: &str) {
+        if self.layer != layer {
+            layer.clone_into(&mut self.layer);
+            self.since = Some(Instant::now());
+            self.chosen = None;
+            self.first_map = 0;
+            self.filter_channel = None;
+            if self.mode == Mode::Filters {
+                self.mode = Mode::Maps;
+            }
+        }
+    }
+
+    fn look(&mut self) -> Look {
+        let image = match &self.source {
+            Source::Data(split) => ImageRef::Item { split: *split, index: self.index },
+            Source::File(path) => ImageRef::File(path.clone()),
+            Source::Pasted(image) => image.clone(),
+            Source::Drawn => self.pad.image(),
+        };
+        Look {
+            whose: self.whose.clone(),
+            layer: self.looked().to_owned(),
+            image,
+            filter_channel: self.filter_channel,
+            cell: if self.mode == Mode::Maps { self.chosen.map(|cell| self.hovered.unwrap_or(cell)) } else { None },
+            first_map: self.first_map,
+            // The effective field follows clicks: it takes longer than the pointer would wait.
+            sense: self.chosen.filter(|_| self.sense && self.mode == Mode::Maps),
+            spread: self.mode == Mode::Spread,
+        }
+    }
+
+    /// Takes pictures that were chosen, dropped or pasted.
+    fn take_pictures(&mut self, cx: &PanelCx<'_>, ui: &Ui) {
+        if let Some((serial, image)) = &cx.look.offered
+            && *serial != self.offered
+        {
+            self.offered = *serial;
+            self.source = match image {
+                ImageRef::File(path) => Source::File(path.clone()),
+                other => Source::Pasted(other.clone()),
+            };
+        }
+        let pasted = ui.input(|input| {
+            input.events.iter().rev().find_map(|event| match event {
+                egui::Event::PasteImage(image) => Some(image.clone()),
+                _ => None,
+            })
+        });
+        if let Some(image) = pasted {
+            let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
+            let rgb = image.pixels.iter().flat_map(|pixel| [pixel.r(), pixel.g(), pixel.b()]).collect();
+            self.source =
+                Source::Pasted(ImageRef::Pixels { width: side(image.size[0]), height: side(image.size[1]), rgb });
+        }
+    }
+
+    fn update(&mut self, probe: &ProbeView, ui: &Ui) {
+        let key = (probe.serial, self.shared, self.colors);
+        if self.key == Some(key) {
+            return;
+        }
+        self.key = Some(key);
+        scale::fill(&mut self.maps, "feature-maps", probe.planes.iter(), self.shared, self.colors, ui);
+        scale::fill(&mut self.kernels, "filters", probe.filters.iter(), self.shared, self.colors, ui);
+        scale::fill(&mut self.input, "input-image", probe.image.iter(), false, Colors::Gray, ui);
+    }
+
+    /// Arrow keys while the pointer is over the panel or a map has the focus: left and right through channels, up and down
+    /// through layers, with Shift through cells.
+    fn keys(&mut self, cx: &PanelCx<'_>, node: NodeId, probe: Option<&ProbeView>, ui: &Ui, out: &mut Vec<UiCommand>) {
+        let is_here = ui.rect_contains_pointer(ui.max_rect());
+        let focused = ui.memory(egui::Memory::focused);
+        let is_ours = focused.is_some_and(|id| id == tiles::map_id());
+        if ui.text_edit_focused() || !(is_ours || (is_here && focused.is_none())) {
+            return;
+        }
+        let pressed = |modifiers, key| ui.input_mut(|input| input.consume_key(modifiers, key));
+        if self.chosen.is_some() && pressed(Modifiers::NONE, Key::Escape) {
+            self.chosen = None;
+        }
+        if let (Some(cell), Some([_, height, width])) = (self.chosen.as_mut(), probe.and_then(ProbeView::map)) {
+            for (key, dx, dy) in
+                [(Key::ArrowLeft, -1, 0), (Key::ArrowRight, 1, 0), (Key::ArrowUp, 0, -1), (Key::ArrowDown, 0, 1)]
+            {
+                if pressed(Modifiers::SHIFT, key) {
+                    cell.x = cell.x.saturating_add_signed(dx).min(width.saturating_sub(1));
+                    cell.y = cell.y.saturating_add_signed(dy).min(height.saturating_sub(1));
+                }
+            }
+        }
+        let channels = probe.map_or(0, |probe| probe.shape.first().copied().unwrap_or(0));
+        for (key, step) in [(Key::ArrowLeft, -1_i64), (Key::ArrowRight, 1)] {
+            if channels > 0 && self.mode == Mode::Maps && pressed(Modifiers::NONE, key) {
+                self.step_channel(step, channels, probe);
+            }
+        }
+        for (key, step) in [(Key::ArrowUp, -1_isize), (Key::ArrowDown, 1)] {
+            if pressed(Modifiers::NONE, key)
+                && let Some(next) = neighbour(cx.graph(), node, step)
+            {
+                out.push(UiCommand::Select(vec![next]));
+            }
+        }
+    }
+
+    /// The next channel, keeping the place; the first time the middle of the map.
+    fn step_channel(&mut self, step: i64, channels: u64, probe: Option<&ProbeView>) {
+        self.first_map = 0;
+        if let Some(cell) = self.chosen.as_mut() {
+            cell.channel = cell.channel.saturating_add_signed(step).min(channels.saturating_sub(1));
+        } else {
+            let [_, height, width] = probe.and_then(ProbeView::map).unwrap_or([1, 1, 1]);
+            self.chosen = Some(Cell::new(0, height / 2, width / 2));
+        }
+    }
+}
+
+/// The layer before or after another in the order of computing.
+fn neighbour(graph: &Graph, node: NodeId, step: isize) -> Option<NodeId> {
+    let (order, _) = graph.topological();
+    let ids: Vec<NodeId> = order.iter().filter_map(|&at| graph.nodes.get(at)).map(|node| node.id).collect();
+    let at = ids.iter().position(|id| *id == node)?;
+    ids.get(at.checked_add_signed(step)?).copied()
+}

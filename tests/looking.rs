@@ -1,0 +1,291 @@
+//! Looking inside, driven through the real window with a real worker: maps, explanations, images, histograms, the past.
+#![cfg(feature = "gui")]
+
+use egui::{Key, Modifiers, Role, vec2};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use striate::ui::dialogs::{FileDialogs, Purpose, Reply};
+use striate::ui::look::ProbeView;
+use striate::ui::runs::RunState;
+use striate::ui::{App, Options};
+
+/// Longest wait for the engine; a machine under load is slow.
+const PATIENCE: Duration = Duration::from_mins(4);
+
+/// Answers each kind of dialog with a path of its own.
+struct Answers(PathBuf);
+
+impl FileDialogs for Answers {
+    fn ask(&mut self, purpose: &Purpose, _frame: &eframe::Frame, reply: Reply) {
+        reply.send(match purpose {
+            Purpose::Image => Some(self.0.join("seven.png")),
+            Purpose::Picture(name) => Some(self.0.join(name)),
+            _ => None,
+        });
+    }
+}
+
+fn window(storage: &Path) -> Harness<'static, App> {
+    let options = Options {
+        worker_exe: Some(env!("CARGO_BIN_EXE_striate").into()),
+        storage: Some(storage.to_path_buf()),
+        dialogs: Some(Box::new(Answers(storage.to_path_buf()))),
+        ..Options::default()
+    };
+    let mut window = Harness::builder()
+        .with_size(vec2(1_600.0, 1_400.0))
+        .with_step_dt(1.0 / 60.0)
+        .build_eframe(|cc| App::new(cc, options));
+    steps(&mut window, 8);
+    wait(&mut window, "the data", |window| !window.state().data().classes.is_empty());
+    window.get_by_role_and_label(Role::Tab, "Feature maps").click();
+    steps(&mut window, 3);
+    window
+}
+
+fn steps(window: &mut Harness<'_, App>, count: usize) {
+    (0..count).for_each(|_| window.step());
+}
+
+fn wait(window: &mut Harness<'_, App>, what: &str, holds: impl Fn(&Harness<'_, App>) -> bool) {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        window.step();
+        if holds(window) {
+            return;
+        }
+        let app = window.state();
+        assert!(Instant::now() < end, "{what} did not come: {:?} {:?} {:#?}", app.bad_news(), app.look(), app.log());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn probe(window: &Harness<'_, App>) -> Option<ProbeView> {
+    window.state().look().probe.as_deref().cloned()
+}
+
+fn wait_for_layer(window: &mut Harness<'_, App>, layer: &str) {
+    wait(window, layer, |window| probe(window).is_some_and(|probe| probe.layer == layer && !probe.planes.is_empty()));
+    steps(window, 2);
+}
+
+/// Waits until the cell that is explained fits, and gives its steps' ops and its value.
+fn explained(window: &mut Harness<'_, App>, layer: &str, channel: u64) -> (Vec<String>, f32) {
+    let fits = |window: &Harness<'_, App>| {
+        window
+            .state()
+            .look()
+            .explained
+            .as_deref()
+            .is_some_and(|report| report.layer == layer && report.cell.channel == channel)
+    };
+    wait(window, "an explanation", fits);
+    steps(window, 2);
+    let report = window.state().look().explained.clone().expect("it was there a moment ago");
+    for step in &report.steps {
+        assert!((step.how.result() - f64::from(step.value)).abs() < 1e-4, "{step:?}");
+    }
+    (report.steps.iter().map(|step| step.op.clone()).collect(), report.value)
+}
+
+#[test]
+fn an_untrained_network_is_looked_into_and_any_cell_explained_by_mouse_and_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut window = window(folder.path());
+    wait_for_layer(&mut window, "c1");
+    let first = probe(&window).unwrap();
+    assert_eq!((first.planes.len(), first.step, first.top.len()), (6, 0, 5));
+    // Digits have names in the data, though nothing was trained.
+    assert!(first.top.iter().all(|(name, _)| name.len() == 1), "{:?}", first.top);
+    window.get_by_label_contains("Weights: untrained");
+
+    // A click on a map explains the cell under it: 25 products, a sum and a bias, then tanh.
+    window.get_by_role_and_label(Role::Button, "Channel 2").click();
+    steps(&mut window, 2);
+    let (ops, value) = explained(&mut window, "c1", 2);
+    assert_eq!(ops, ["Conv2D", "Tanh"]);
+    window.get_by_label_contains("c1, channel 2");
+    window.get_by_label("Input of channel 0");
+    window.get_by_label("Weights over channel 0");
+    window.get_by_label("Products of channel 0");
+    window.get_by_label_contains(" + bias ");
+    window.get_by_label_contains("tanh(x) at x = ");
+    assert!(value.abs() <= 1.0);
+    // The cell in the middle of the tile sees a 5 x 5 window of the 32 x 32 image.
+    window.get_by_label_contains("The cell sees 5 × 5 px");
+
+    // Right is the next channel; down is the next layer; Escape goes back to all channels.
+    window.get_by_label_contains("Enlarged channel 2").focus();
+    steps(&mut window, 2);
+    window.key_press(Key::ArrowRight);
+    steps(&mut window, 2);
+    explained(&mut window, "c1", 3);
+    let row = |window: &Harness<'_, App>| window.state().look().explained.as_ref().map(|report| report.cell.y);
+    let before = row(&window).unwrap();
+    window.key_press_modifiers(Modifiers::SHIFT, Key::ArrowDown);
+    wait(&mut window, "the cell below", |window| row(window) == Some(before + 1));
+    window.key_press(Key::ArrowDown);
+    wait_for_layer(&mut window, "s2");
+    window.get_by_role_and_label(Role::Button, "Channel 0").click();
+    steps(&mut window, 2);
+    assert_eq!(explained(&mut window, "s2", 0).0, ["Average pooling"]);
+    window.get_by_label_contains(" / 4 = ");
+
+    // What really moves the cell, by gradient.
+    window.get_by_label("What really moves it").click();
+    wait(&mut window, "the effective field", |window| window.state().look().sensed.is_some());
+    steps(&mut window, 2);
+    window.get_by_label_contains("95 % from ");
+
+    // Two maps side by side, and what one has that the other has not.
+    window.get_by_role_and_label(Role::Button, "Pin").click();
+    steps(&mut window, 2);
+    window.get_by_label_contains("Enlarged channel 0").focus();
+    steps(&mut window, 2);
+    window.key_press(Key::ArrowRight);
+    steps(&mut window, 3);
+    window.get_by_role_and_label(Role::Button, "Pin").click();
+    steps(&mut window, 2);
+    window.get_by_role_and_label(Role::Button, "All channels").click();
+    steps(&mut window, 3);
+    window.get_by_label("Pinned: s2, channel 0");
+    window.get_by_label("Pinned: s2, channel 1");
+    window.get_by_label("Pinned: Second minus first");
+
+    // The sheet as a file.
+    window.get_by_role_and_label(Role::Button, "Save PNG…").click();
+    let sheet = folder.path().join("s2-maps.png");
+    wait(&mut window, "the sheet", |_| sheet.exists());
+    // Six maps of 14 x 14 enlarged six times, three in a row of 88 and a gap of 4.
+    assert_eq!(image::open(&sheet).unwrap().to_rgba8().dimensions(), (3 * 88 + 4, 2 * 88 + 4));
+}
+
+#[test]
+fn any_image_can_be_looked_at_drawn_chosen_or_pasted() {
+    let folder = tempfile::tempdir().unwrap();
+    let picture = image::RgbImage::from_fn(28, 28, |x, y| {
+        let on = (4..24).contains(&x) && (5..8).contains(&y) || (13..16).contains(&x) && (8..24).contains(&y);
+        image::Rgb([if on { 255 } else { 0 }; 3])
+    });
+    picture.save(folder.path().join("seven.png")).unwrap();
+    let mut window = window(folder.path());
+    wait_for_layer(&mut window, "c1");
+    let choose = |window: &mut Harness<'_, App>, what: &str| {
+        window.get_by_label_contains("Image: ").click();
+        steps(window, 3);
+        window.get_by_label(what).click();
+        steps(window, 3);
+    };
+    let changed = |window: &mut Harness<'_, App>, before: &ProbeView| {
+        let pixels = |probe: &ProbeView| probe.image.as_ref().map(|image| image.pixels.clone());
+        let old = pixels(before);
+        wait(window, "another image", |window| probe(window).is_some_and(|now| pixels(&now) != old));
+        probe(window).unwrap()
+    };
+
+    let of_data = probe(&window).unwrap();
+    assert!(!of_data.label.is_empty());
+    window.get_by_label("Next image").click();
+    steps(&mut window, 2);
+    let next = changed(&mut window, &of_data);
+
+    choose(&mut window, "Picture from a file…");
+    let of_file = changed(&mut window, &next);
+    assert!(of_file.label.is_empty());
+    // The bar of the seven, in the padded 32 x 32 image: row 5 + 2, columns 4 + 2 to 23 + 2.
+    let image = of_file.image.clone().unwrap();
+    assert_eq!((image.width, image.height), (32, 32));
+    assert_eq!([image.pixels[7 * 32 + 6], image.pixels[7 * 32 + 25], image.pixels[7 * 32 + 5]], [255, 255, 0]);
+
+    choose(&mut window, "Drawing pad");
+    let empty = changed(&mut window, &of_file);
+    let pad = window.get_by_label("Drawing pad").rect();
+    window.drag_at(pad.center() - vec2(0.0, 50.0));
+    window.step();
+    for part in 0..10_u8 {
+        window.hover_at(pad.center() + vec2(0.0, -50.0 + 10.0 * f32::from(part)));
+        window.step();
+    }
+    window.drop_at(pad.center() + vec2(0.0, 50.0));
+    let drawn = changed(&mut window, &empty);
+    // A stroke down the middle is light in the middle of the image.
+    let lightness = |probe: &ProbeView| probe.image.as_ref().map_or(0, |image| image.pixels[16 * 32 + 16]);
+    assert!(lightness(&drawn) > 200, "{}", lightness(&drawn));
+    window.get_by_label("Clear").click();
+    steps(&mut window, 2);
+    changed(&mut window, &drawn);
+
+    let gray = egui::Color32::GRAY;
+    let pasted = egui::ColorImage::filled([10, 20], gray);
+    window.event(egui::Event::PasteImage(pasted.into()));
+    steps(&mut window, 2);
+    window.get_by_label("Image: Pasted picture");
+}
+
+#[test]
+fn a_run_shows_its_histograms_and_its_past_while_it_trains_and_afterwards() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut window = window(folder.path());
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Enter);
+    wait(&mut window, "the first steps", |window| window.state().run().is_some_and(|run| run.steps.len() > 20));
+    window.get_by_role_and_label(Role::Tab, "Feature maps").click();
+    steps(&mut window, 3);
+    wait(&mut window, "live maps", |window| probe(window).is_some_and(|probe| probe.step > 0));
+
+    // Untrained weights of the same network while it trains: asked of a second worker.
+    window.get_by_label_contains("Weights: ").click();
+    steps(&mut window, 3);
+    window.get_by_label("Untrained").click();
+    steps(&mut window, 3);
+    wait(&mut window, "untrained maps", |window| probe(window).is_some_and(|probe| probe.step == 0));
+    window.get_by_label_contains("Weights: ").click();
+    steps(&mut window, 3);
+    window.get_by_label("This network's run").click();
+    steps(&mut window, 3);
+
+    wait(&mut window, "the end of an epoch", |window| {
+        window.state().run().is_some_and(|run| !run.epochs.is_empty() && run.spread.is_some())
+    });
+    let run = window.state().run().cloned().unwrap();
+    let spread = run.spread.clone().unwrap();
+    let c1 = spread.layers.iter().find(|layer| layer.path == "c1").unwrap();
+    // 5 · 5 · 6 weights; 28 · 28 · 6 activations of each image; tanh never gives more than 1.
+    assert_eq!(c1.weights.as_ref().map(striate::engine::protocol::Histogram::count), Some(150));
+    assert_eq!(c1.gradients.as_ref().map(striate::engine::protocol::Histogram::count), Some(150));
+    assert_eq!(c1.activations.count(), 28 * 28 * 6 * u64::from(spread.images));
+    assert!(c1.activations.min >= -1.0 && c1.activations.max <= 1.0 && run.dead.is_empty());
+
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Period);
+    wait(&mut window, "the end of the run", |window| {
+        window.state().run().is_some_and(|run| matches!(run.state, RunState::Finished(_)))
+    });
+    window.get_by_label("Histograms").click();
+    wait(&mut window, "histograms", |window| window.query_by_label("Histogram of weights of c1").is_some());
+    window.get_by_label_contains("No channel is dead");
+
+    window.get_by_label("History").click();
+    wait(&mut window, "snapshots", |window| window.query_by_label("Snapshot").is_some());
+    let last = |window: &Harness<'_, App>| window.query_by_label_contains("end of epoch 1").is_some();
+    window.get_by_label("Snapshot").focus();
+    steps(&mut window, 2);
+    for _ in 0..40 {
+        window.key_press(Key::ArrowLeft);
+        steps(&mut window, 1);
+    }
+    window.get_by_label("Channel 0 at step 0");
+    for _ in 0..40 {
+        if last(&window) {
+            break;
+        }
+        window.key_press(Key::ArrowRight);
+        steps(&mut window, 1);
+    }
+    assert!(last(&window));
+    window.get_by_role_and_label(Role::Button, "Save GIF…").click();
+    let film = folder.path().join("c1-history.gif");
+    wait(&mut window, "the film", |_| film.exists());
+    let bytes = std::fs::read(&film).unwrap();
+    assert!(bytes.starts_with(b"GIF89a"));
+}
