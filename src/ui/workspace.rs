@@ -129,7 +129,6 @@ impl OpenDocument {
 
 fn derive(history: &History, path: Vec<NodeId>, engine: Engine) -> Derived {
     let document = history.document();
-    let plan = plan(document);
     let training = &document.training;
     let settings = CostSettings {
         batch: u64::from(training.batch),
@@ -138,8 +137,14 @@ fn derive(history: &History, path: Vec<NodeId>, engine: Engine) -> Derived {
         engine,
         threads: crate::platform::threads() as u64,
     };
-    let cost = cost(&plan.program, settings);
-    let layout = layout(document.graph.at(&path).unwrap_or(&document.graph));
+    let priced = || {
+        let plan = plan(document);
+        let cost = cost(&plan.program, settings);
+        (plan, cost)
+    };
+    // The drawing needs no figures: both at once, so that an edit of a large network shows within its frame.
+    let drawn = || layout(document.graph.at(&path).unwrap_or(&document.graph));
+    let ((plan, cost), layout) = rayon::join(priced, drawn);
     Derived { key: (history.revision(), path, engine), plan, cost, layout }
 }
 
