@@ -260,3 +260,23 @@ fn preferences_change_the_window_and_escape_closes_them() {
     near(window, "input, Input");
     assert!(window.query_by_label("Map of the network").is_none());
 }
+
+/// A real engine measures LeNet-5; every layer with weights takes some time.
+#[test]
+fn layers_are_measured_and_coloured_by_their_time() {
+    let mut opened = open("lenet5");
+    let window = &mut opened.window;
+    window.get_by_role_and_label(Role::ComboBox, "Colour of the cards: Kind").click();
+    steps(window, 6);
+    window.get_by_role_and_label(Role::Button, "Measured time").click();
+    steps(window, 6);
+    window.get_by_role_and_label(Role::Button, "Measure").click();
+    let end = std::time::Instant::now() + std::time::Duration::from_mins(2);
+    while window.query_by_label_contains("Measured time from ").is_none() {
+        window.step();
+        let app = window.state();
+        assert!(std::time::Instant::now() < end, "no times came: {:?} {:#?}", app.bad_news(), app.log());
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    window.get_by_role_and_label(Role::Button, "Measure again");
+}
