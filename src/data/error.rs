@@ -87,6 +87,19 @@ pub enum DataError {
         /// Labels.
         label_count: u64,
     },
+    /// All training images are of one class.
+    #[error(
+        "Training needs at least two classes. {}: all {count} labels are {class}. Choose the labels that belong to the images.",
+        file.display()
+    )]
+    OneClass {
+        /// The file of labels.
+        file: PathBuf,
+        /// How many.
+        count: usize,
+        /// The only class.
+        class: u8,
+    },
     /// A folder of pictures needs classes.
     #[error(
         "A folder of pictures must hold one folder of pictures per class, at least two. {}: found {}. Put the pictures of each class into a folder named like the class.",

@@ -48,6 +48,12 @@ impl IdxSource {
     pub fn open(folder: &Path) -> Result<Self, DataError> {
         let train = Pair::open(folder, "train-images-idx3-ubyte", "train-labels-idx1-ubyte")?;
         let test = Pair::open(folder, "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")?;
+        if let Some((&class, rest)) = train.labels.split_first()
+            && rest.iter().all(|&label| label == class)
+        {
+            let file = find(folder, "train-labels-idx1-ubyte")?;
+            return Err(DataError::OneClass { file, count: train.labels.len(), class });
+        }
         let highest = train.labels.iter().chain(&test.labels).max().copied().unwrap_or(0);
         let full = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
         // Other programs unpack into a folder "raw" below the set's own name.
@@ -318,6 +324,13 @@ mod tests {
         let at = packed.len() - 8;
         packed[at] ^= 1;
         assert!(matches!(refused(&packed), DataError::Gzip { .. }));
+    }
+
+    #[test]
+    fn labels_of_one_class_only_are_refused() {
+        let error = open_with("train-labels-idx1-ubyte", &idx(LABEL_MAGIC, &[20], &[7; 20])).unwrap_err();
+        assert!(matches!(error, DataError::OneClass { count: 20, class: 7, .. }), "{error}");
+        assert!(error.to_string().contains("train-labels-idx1-ubyte"), "{error}");
     }
 
     #[test]

@@ -342,7 +342,7 @@ fn apply_to_graph(graph: &mut Graph, edit: &Edit) -> Result<Outcome, EditError> 
         Edit::SetLayer { node, layer } => with_node(graph, *node, |node| {
             let same_kind = node.content.kind_id() == Content::Layer((**layer).clone()).kind_id();
             if !same_kind {
-                node.raw.remove("settings");
+                node.raw.shift_remove("settings");
             }
             node.content = Content::Layer((**layer).clone());
             Ok(())

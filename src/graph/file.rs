@@ -105,7 +105,7 @@ impl Document {
             return Err(rule("document", "\"version\" must be a whole number.".into(), raw.get("version")));
         };
         let mut reader = Reader::default();
-        let graph = reader.graph("graph", raw.remove("graph").unwrap_or_else(|| json!({})), 0)?;
+        let graph = reader.graph("graph", raw.shift_remove("graph").unwrap_or_else(|| json!({})), 0)?;
         let document = Self {
             name: part(&raw, "name")?,
             description: part(&raw, "description")?,
@@ -194,7 +194,7 @@ impl Reader {
             });
         }
         let mut raw = object(place, value)?;
-        let list = match raw.remove("nodes") {
+        let list = match raw.shift_remove("nodes") {
             None => Vec::new(),
             Some(Value::Array(list)) => list,
             other => return Err(rule(place, "\"nodes\" must be a list.".into(), other.as_ref())),
@@ -290,7 +290,7 @@ impl Reader {
         };
         let init: Init = part(&raw, "init").map_err(within)?;
         let content = if kind == "group" {
-            let settings = object(place, raw.remove("group").unwrap_or_else(|| json!({})))?;
+            let settings = object(place, raw.shift_remove("group").unwrap_or_else(|| json!({})))?;
             let repeat = settings.get("repeat").and_then(Value::as_u64).unwrap_or(1);
             let first_index = settings.get("first_index").and_then(Value::as_u64).unwrap_or(0);
             let (Ok(repeat), Ok(first_index)) = (u32::try_from(repeat), u32::try_from(first_index)) else {

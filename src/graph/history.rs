@@ -72,6 +72,11 @@ impl History {
         self.saved = self.document.clone();
     }
 
+    /// Remembers that the present is not on disk: it was restored after a crash.
+    pub fn mark_unsaved(&mut self) {
+        self.saved = Arc::new(Document::default());
+    }
+
     /// Applies a change. Changes of one gesture (a drag of a number) become one step.
     ///
     /// # Errors

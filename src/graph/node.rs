@@ -224,6 +224,8 @@ impl Graph {
 
     /// Whether `to` can be reached from `from` along links.
     pub fn reaches(&self, from: NodeId, to: NodeId) -> bool {
+        let mut next: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
+        self.links.iter().for_each(|link| next.entry(link.from).or_default().push(link.to));
         let mut seen = std::collections::HashSet::new();
         let mut stack = vec![from];
         while let Some(at) = stack.pop() {
@@ -231,10 +233,57 @@ impl Graph {
                 return true;
             }
             if seen.insert(at) {
-                stack.extend(self.links.iter().filter(|link| link.from == at).map(|link| link.to));
+                stack.extend(next.get(&at).into_iter().flatten());
             }
         }
         false
+    }
+
+    /// For each node, in stored order, the number of its circle: nodes share one if each can be reached from the other. Takes
+    /// time in proportion to nodes and links, also for a circle of thousands.
+    ///
+    /// # Source
+    /// S. R. Kosaraju's two depth-first passes, in A. Aho, J. Hopcroft, J. Ullman, *Data Structures and Algorithms*, 1983.
+    pub fn circles(&self) -> Vec<usize> {
+        let index = self.index();
+        let (mut next, mut back) = (vec![Vec::new(); self.nodes.len()], vec![Vec::new(); self.nodes.len()]);
+        for link in &self.links {
+            if let (Some(&from), Some(&to)) = (index.get(&link.from), index.get(&link.to)) {
+                next[from].push(to);
+                back[to].push(from);
+            }
+        }
+        // Nodes in the order in which a depth-first walk leaves them.
+        let mut left = Vec::with_capacity(self.nodes.len());
+        let mut seen = vec![false; self.nodes.len()];
+        for start in 0..self.nodes.len() {
+            if std::mem::replace(&mut seen[start], true) {
+                continue;
+            }
+            let mut stack = vec![(start, 0)];
+            while let Some((at, child)) = stack.last_mut() {
+                if let Some(&to) = next[*at].get(*child) {
+                    *child += 1;
+                    if !std::mem::replace(&mut seen[to], true) {
+                        stack.push((to, 0));
+                    }
+                } else {
+                    left.push(*at);
+                    stack.pop();
+                }
+            }
+        }
+        let mut circle = vec![usize::MAX; self.nodes.len()];
+        for (number, &start) in left.iter().rev().enumerate() {
+            let mut stack = vec![start];
+            while let Some(at) = stack.pop() {
+                if circle[at] == usize::MAX {
+                    circle[at] = number;
+                    stack.extend(&back[at]);
+                }
+            }
+        }
+        circle
     }
 
     /// The graph at a path of groups; the graph itself for an empty path.

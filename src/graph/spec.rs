@@ -302,6 +302,22 @@ impl Default for TrainSpec {
     }
 }
 
+impl TrainSpec {
+    /// The same steps in less memory: half the images at a time, twice as many gradients added up, so many times over. A
+    /// batch of one image stays as it is.
+    #[must_use]
+    pub fn halved(&self, times: u32) -> Self {
+        let mut spec = Self { batch: self.batch.max(1), accumulate: self.accumulate.max(1), ..self.clone() };
+        for _ in 0..times.min(31) {
+            if spec.batch > 1 {
+                spec.batch = spec.batch.div_ceil(2);
+                spec.accumulate = spec.accumulate.saturating_mul(2);
+            }
+        }
+        spec
+    }
+}
+
 /// Where images come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

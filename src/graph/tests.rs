@@ -193,6 +193,17 @@ fn unknown_kinds_fields_and_sections_survive_saving() {
 }
 
 #[test]
+fn unknown_fields_keep_their_order_from_save_to_save() {
+    // Found by fuzzing: taking the graph out of the raw fields moved the last of them to its place.
+    let text = r#"{"format": "striate-document", "version": 1, "graph": {"nodes": [
+        {"id": 1, "name": "g", "kind": "group", "group": {"graph": {}}, "u": 1, "v": 2, "w": 3}]}, "x": 1, "y": 2, "z": 3}"#;
+    let once = Document::from_json(text).unwrap().to_json();
+    assert_eq!(Document::from_json(&once).unwrap().to_json(), once);
+    let places = ["\"u\"", "\"v\"", "\"w\"", "\"x\"", "\"y\"", "\"z\""].map(|key| once.find(key).unwrap());
+    assert!(places.is_sorted(), "{once}");
+}
+
+#[test]
 fn a_newer_version_opens_read_only() {
     let text = r#"{"format": "striate-document", "version": 99, "graph": {"nodes": [], "links": []}}"#;
     assert!(Document::read(text).unwrap().read_only.unwrap().contains("99"));

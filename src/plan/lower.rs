@@ -360,11 +360,23 @@ impl Walk {
     }
 
     fn report_cycles(&mut self, graph: &Graph, path: &[NodeId], cyclic: &[usize]) {
+        if cyclic.is_empty() {
+            return;
+        }
+        let circles = graph.circles();
+        let at = graph.index();
+        let circle = |id: NodeId| at.get(&id).and_then(|&index| circles.get(index));
+        let mut back: HashMap<NodeId, Link> = HashMap::new();
+        for link in graph.links.iter().filter(|link| circle(link.from) == circle(link.to)) {
+            let first = back.entry(link.to).or_insert(*link);
+            if link.to_port < first.to_port {
+                *first = *link;
+            }
+        }
         for &index in cyclic {
             let Some(node) = graph.nodes.get(index) else { continue };
             self.record(path, node.id, NodePlan::default());
-            let back = graph.links_into(node.id).into_iter().find(|link| graph.reaches(node.id, link.from));
-            let Some(link) = back else { continue };
+            let Some(&link) = back.get(&node.id) else { continue };
             let fix = Fix { label: "Remove the link back".into(), edit: Edit::Disconnect { link } };
             let message = "A network must not feed back into itself. This layer follows its own output. Remove one link of the circle.".into();
             self.report(node, path, Severity::Error, message, vec![fix], Some(link));
