@@ -98,11 +98,30 @@ fn cgroup_left() -> Option<u64> {
 
 /// Bytes of physical memory this process occupies now.
 pub fn resident_bytes() -> Option<u64> {
+    resident_bytes_of(std::process::id())
+}
+
+/// Bytes of physical memory that a process occupies; none for one that has ended.
+pub fn resident_bytes_of(pid: u32) -> Option<u64> {
     #[cfg(target_os = "linux")]
     {
-        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
         line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()?.checked_mul(1024)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = pid;
+        None
+    }
+}
+
+/// How many processes the kernel has killed so far because memory ran out.
+pub fn kernel_memory_kills() -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    {
+        let text = std::fs::read_to_string("/proc/vmstat").ok()?;
+        text.lines().find_map(|line| line.strip_prefix("oom_kill "))?.trim().parse().ok()
     }
     #[cfg(not(target_os = "linux"))]
     None

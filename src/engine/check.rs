@@ -16,12 +16,12 @@ use std::time::Instant;
 const IMAGES: usize = 3;
 const INPUT: [usize; 3] = [4, 9, 7];
 
-/// Compares a device with the CPU, one row per case; `done` is told each row as it is finished.
-pub(super) fn check(device: &Device, mut done: impl FnMut(&CheckRow)) -> Vec<CheckRow> {
+/// Compares a device with the CPU, one row per case; `done` is told each row as it is finished, and how many there are.
+pub(super) fn check(device: &Device, mut done: impl FnMut(&CheckRow, u32)) -> Vec<CheckRow> {
     let mut rows = Vec::new();
     for (name, build) in CASES {
         let row = row(name, build, device);
-        done(&row);
+        done(&row, u32::try_from(CASES.len()).unwrap_or(u32::MAX));
         rows.push(row);
     }
     rows
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn the_cpu_agrees_with_itself_in_every_case() {
-        let rows = check(&Device::flex(), |_| {});
+        let rows = check(&Device::flex(), |_, _| {});
         assert_eq!(rows.len(), CASES.len());
         for row in rows {
             assert!(row.passes(), "{row:?}");

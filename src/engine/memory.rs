@@ -9,6 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+/// Environment variable with the most bytes that a worker may allocate: for tests, and for computers shared with others.
+pub const LIMIT: &str = "STRIATE_MEMORY_LIMIT";
+
 /// How to read the program's allocator.
 #[derive(Clone, Copy, Debug)]
 pub struct Meter {

@@ -8,10 +8,12 @@
 //! op, graph's settings and the batches of data; it does not know egui.
 
 pub mod channel;
+mod ending;
 pub mod memory;
 pub mod protocol;
 pub mod run;
 mod supervisor;
+pub mod symptom;
 
 #[cfg(feature = "train")]
 mod check;

@@ -1,12 +1,15 @@
 //! Starts the worker process, talks to it, and says how and why it ended. Used by window and command line alike.
 //!
-//! Three named threads serve one worker: one writes commands, one always drains its messages, one its error output. None
-//! of them can be held up by the side that reads events: waiting messages are merged, and steps are never dropped.
+//! Four named threads serve one worker: one writes commands, one always drains its messages, one its error output, one
+//! looks at its memory. None of them can be held up by the side that reads events: waiting messages are merged, and steps
+//! are never dropped.
 //!
 //! Knows no burn; never waits in a call that a window makes each frame.
 
 use super::channel::{ChannelError, read_message, write_message};
-use super::protocol::{BUILD, Command, Event, ExitReport, LogLevel, PROTOCOL, RunId};
+use super::ending::{Clues, Pressure};
+use super::memory::LIMIT;
+use super::protocol::{BUILD, Command, Event, ExitReport, LogLevel, PROTOCOL};
 use crate::platform;
 use std::collections::VecDeque;
 use std::io::{self, BufRead as _, BufReader, Read};
@@ -22,6 +25,10 @@ const LOG_LINES: usize = 500;
 const COMMANDS: usize = 256;
 /// How long a worker may take to write its checkpoint when the supervisor goes.
 const GRACE: Duration = Duration::from_secs(20);
+/// How long a worker may live on that has closed its connection without being asked to.
+const HUNG_UP: Duration = Duration::from_secs(3);
+/// Time between two looks at the worker's memory.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Why a worker could not be started or told something.
 #[derive(Debug, thiserror::Error)]
@@ -56,18 +63,7 @@ struct Shared {
     inbox: Mutex<Inbox>,
     arrived: Condvar,
     waker: Mutex<Option<Waker>>,
-    state: Mutex<State>,
-}
-
-/// What is needed to say why it ended.
-#[derive(Default)]
-struct State {
-    run: Option<RunId>,
-    asked_to_end: bool,
-    killed: bool,
-    allocation_failed: bool,
-    last_lines: VecDeque<String>,
-    broken: Option<String>,
+    state: Mutex<Clues>,
 }
 
 /// A running worker. Dropping it asks the worker to write a checkpoint and end, without waiting; a worker that has not
@@ -106,6 +102,8 @@ impl Supervisor {
             return Err(start(io::Error::other("a stream is missing")));
         };
         let shared = Arc::new(Shared::default());
+        lock(&shared.state).pressure.limit =
+            env.iter().find(|(name, _)| name == LIMIT).and_then(|(_, bytes)| bytes.parse().ok());
         let child = Arc::new(Mutex::new(child));
         let (commands, inbox) = sync_channel(COMMANDS);
         let thread = |name: &str| std::thread::Builder::new().name(format!("striate-engine-{name}"));
@@ -114,6 +112,8 @@ impl Supervisor {
             let shared = Arc::clone(&shared);
             thread("log").spawn(move || read_log(stderr, &shared)).map_err(start)?
         };
+        let watched = Arc::clone(&shared);
+        thread("watch").spawn(move || watch_memory(pid, &watched)).map_err(start)?;
         let reader = {
             let (shared, child) = (Arc::clone(&shared), Arc::clone(&child));
             thread("events").spawn(move || read_events(stdout, &shared, &child, errors)).map_err(start)?
@@ -190,6 +190,12 @@ impl Supervisor {
         lock(&self.shared.state).killed = true;
         // It may have ended by itself already.
         let _ = lock(&self.child).kill();
+    }
+
+    /// Kills a worker that says nothing any more.
+    pub fn kill_silent(&self) {
+        lock(&self.shared.state).silent = true;
+        self.kill();
     }
 
     /// Closes the worker's input and waits for its end; kills it after `patience`.
@@ -331,27 +337,52 @@ fn read_events(stdout: impl Read, shared: &Shared, child: &Mutex<Child>, log: st
             }
         }
     }
-    let status = wait(child, lock(&shared.state).broken.is_some());
+    let status = wait(child, shared);
     // Its last lines say why.
     let _ = log.join();
-    let report = explain(status.as_ref().ok(), &lock(&shared.state));
+    let report = lock(&shared.state).explain(status.as_ref().ok());
     shared.push(Event::Exited(report));
 }
 
 /// Waits for a process whose output has ended; one that then does not go, or that talks nonsense, is killed.
-fn wait(child: &Mutex<Child>, kill: bool) -> io::Result<std::process::ExitStatus> {
-    let end = Instant::now() + if kill { Duration::ZERO } else { GRACE };
+fn wait(child: &Mutex<Child>, shared: &Shared) -> io::Result<std::process::ExitStatus> {
+    let since = Instant::now();
     loop {
         {
             let mut child = lock(child);
             if let Some(status) = child.try_wait()? {
                 return Ok(status);
             }
-            if Instant::now() >= end {
+            let mut clues = lock(&shared.state);
+            let patience = match (&clues.broken, clues.asked_to_end) {
+                (Some(_), _) => Duration::ZERO,
+                (None, true) => GRACE,
+                (None, false) => HUNG_UP,
+            };
+            if since.elapsed() >= patience {
+                clues.hung_up |= clues.broken.is_none() && !clues.asked_to_end && !clues.killed;
                 child.kill()?;
             }
         }
         std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Notes what a worker occupies and what the system has left, until it has ended.
+fn watch_memory(pid: u32, shared: &Shared) {
+    let kills_before = platform::kernel_memory_kills();
+    while !lock(&shared.inbox).ended {
+        let (resident, available) = (platform::resident_bytes_of(pid), platform::available_memory());
+        {
+            let mut clues = lock(&shared.state);
+            let kills = platform::kernel_memory_kills().zip(kills_before);
+            let kernel_killed = kills.map(|(now, before)| now > before);
+            let limit = clues.pressure.limit;
+            // A process that is gone occupies nothing: what it held before is what counts.
+            let resident = resident.or(clues.pressure.resident);
+            clues.pressure = Pressure { resident, available, limit, kernel_killed };
+        }
+        std::thread::sleep(LOOK);
     }
 }
 
@@ -381,26 +412,11 @@ fn read_log(stderr: impl Read, shared: &Shared) {
             continue;
         }
         {
-            let mut state = lock(&shared.state);
-            state.allocation_failed |= says_out_of_memory(&text);
-            if state.last_lines.len() == 20 {
-                state.last_lines.pop_front();
-            }
-            state.last_lines.push_back(text.clone());
+            lock(&shared.state).heard(&text);
         }
         let (level, text) = log_level(&text);
         shared.push(Event::Log { level, text });
     }
-}
-
-/// What Rust's allocator, drivers and burn print when an allocation fails.
-fn says_out_of_memory(line: &str) -> bool {
-    let line = line.to_ascii_lowercase();
-    (line.contains("memory allocation of") && line.contains("failed"))
-        || line.contains("out of memory")
-        || line.contains("outofmemory")
-        || line.contains("out_of_device_memory")
-        || line.contains("out_of_host_memory")
 }
 
 /// The level word that `tracing` writes in front.
@@ -420,39 +436,10 @@ fn log_level(line: &str) -> (LogLevel, String) {
     (LogLevel::Info, line.to_owned())
 }
 
-/// How and why, in words.
-fn explain(status: Option<&std::process::ExitStatus>, state: &State) -> ExitReport {
-    let code = status.and_then(std::process::ExitStatus::code);
-    let signal = status.and_then(|status| platform::exit_signal(*status));
-    let expected = state.killed || (state.asked_to_end && code == Some(0));
-    // Nobody here killed it, yet it was killed: on Linux that is nearly always the kernel short of memory.
-    let out_of_memory = !expected && (state.allocation_failed || (signal == Some(9) && !state.killed));
-    let last = state.last_lines.iter().rev().find(|line| !line.trim().is_empty());
-    let mut message = match (state.killed, code, signal) {
-        _ if state.broken.is_some() => state.broken.clone().unwrap_or_default(),
-        (true, ..) => "The engine was ended from here.".to_owned(),
-        (_, Some(0), _) if state.asked_to_end => "The engine has ended.".to_owned(),
-        (_, Some(0), _) => "The engine ended by itself.".to_owned(),
-        (_, Some(code), _) => format!("The engine ended with exit code {code}."),
-        (_, None, Some(signal)) => format!("The engine was ended by {} ({signal}).", platform::signal_name(signal)),
-        (_, None, None) => "The engine ended in an unknown way.".to_owned(),
-    };
-    if out_of_memory {
-        message.push_str(" Memory probably ran out: use a smaller batch, or accumulate gradients over smaller ones.");
-    } else if !expected
-        && state.broken.is_none()
-        && let Some(last) = last
-    {
-        message.push_str(" Its last words: ");
-        message.push_str(last);
-    }
-    ExitReport { expected, code, signal, out_of_memory, message, run: state.run }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::protocol::{MemoryReport, StepReport};
+    use crate::engine::protocol::{MemoryReport, RunId, StepReport};
 
     fn steps(run: u64, first: u64, count: u64) -> Event {
         let step = |step| StepReport {
@@ -524,13 +511,5 @@ mod tests {
         assert!(!report.expected);
         assert!(report.message.contains("at most"), "{}", report.message);
         assert!(matches!(worker.send(Command::Pause), Err(SupervisorError::Ended)));
-    }
-
-    #[test]
-    fn an_aborted_allocation_is_recognised() {
-        // Printed by Rust's handle_alloc_error.
-        assert!(says_out_of_memory("memory allocation of 34359738368 bytes failed"));
-        assert!(says_out_of_memory("wgpu error: ERROR_OUT_OF_DEVICE_MEMORY"));
-        assert!(!says_out_of_memory("memory pools were cleaned"));
     }
 }

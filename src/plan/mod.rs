@@ -11,6 +11,7 @@ mod layout;
 mod lower;
 mod memory;
 mod receptive;
+mod remedies;
 mod replay;
 mod sight;
 
@@ -22,6 +23,7 @@ pub use layout::{CARD, Card, Layout, Route, layout};
 pub use lower::{NodePlan, Plan, plan, plan_graph};
 pub use memory::{Breakdown, Engine, Memory};
 pub use receptive::{Field, receptive_fields};
+pub use remedies::{Remedy, RemedyKind, is_tight, remedies};
 pub use sight::{Sight, sight};
 
 #[cfg(test)]

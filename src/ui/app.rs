@@ -10,6 +10,7 @@ use super::locate::Find;
 use super::looker::Looker;
 use super::preferences::Motion;
 use super::run_desk::RunDesk;
+use super::safety::Safety;
 use super::session::Session;
 use super::status::Message;
 use super::theme::{self, Tokens, size};
@@ -17,8 +18,10 @@ use super::workspace::Workspace;
 use super::{Panel, PanelCx, UiCommand, all_panels};
 use egui::{ThemePreference, Ui, ViewportCommand};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 /// Key of the stored preferences.
 const PREFS: &str = "prefs.v1";
@@ -42,6 +45,10 @@ pub struct Options {
     pub theme: Option<ThemePreference>,
     /// CPU threads of the engine; all cores if none.
     pub threads: Option<u32>,
+    /// What the worker's environment has besides; for tests.
+    pub worker_env: Vec<(String, String)>,
+    /// How long the engine may be silent while it trains, if not the usual time; for tests.
+    pub patience: Option<Duration>,
 }
 
 /// What a person chose about the window.
@@ -64,6 +71,8 @@ pub struct Prefs {
     pub motion: Motion,
     /// The map of large networks is shown.
     pub shows_map: bool,
+    /// Devices that were compared with the CPU, by name and driver, and whether they agreed.
+    pub checked_devices: BTreeMap<String, bool>,
 }
 
 impl Default for Prefs {
@@ -78,6 +87,7 @@ impl Default for Prefs {
             scale: 1.0,
             motion: Motion::default(),
             shows_map: true,
+            checked_devices: BTreeMap::new(),
         }
     }
 }
@@ -112,8 +122,9 @@ pub struct App {
     pub(super) find: Find,
     /// Which problem was shown last.
     pub(super) problem_at: Option<usize>,
+    pub(super) safety: Safety,
     is_persistent: bool,
-    may_close: bool,
+    pub(super) may_close: bool,
     title: String,
 }
 
@@ -137,8 +148,17 @@ impl App {
         let looker = Looker::new(exe.clone(), storage.join("runs"));
         let mut session = Session::new(exe, storage.join("runs"));
         session.limit_threads(options.threads);
+        session.worker_env = options.worker_env;
+        if let Some(patience) = options.patience {
+            session.watch.set_patience(patience);
+        }
         session.choose_device(&prefs.device, &cc.egui_ctx);
         let desk = RunDesk::new(session.runs_folder().to_path_buf());
+        let (safety, warning) = Safety::open(&storage);
+        if let Some(warning) = warning {
+            session.warn(warning, false);
+        }
+        super::test_hook::install(&cc.egui_ctx);
         let document = crate::presets::find("lenet5").unwrap_or_default();
         let mut app = Self {
             workspace: Workspace::new(document, None),
@@ -165,6 +185,7 @@ impl App {
             finder: Finder::default(),
             find: Find::default(),
             problem_at: None,
+            safety,
             is_persistent: options.is_persistent,
             may_close: false,
             title: String::new(),
@@ -275,7 +296,7 @@ impl App {
         self.closing = Some(closing);
     }
 
-    fn modals_ui(&mut self, ctx: &egui::Context) {
+    fn modals_ui(&mut self, ctx: &egui::Context, frame: &eframe::Frame) {
         if self.failure.is_none() && self.closing.is_none() && self.run_dialogs_ui(ctx) {
             return;
         }
@@ -285,18 +306,24 @@ impl App {
             }
         } else if let Some(closing) = &self.closing {
             match (dialogs::closing_ui(ctx, closing), closing.tab) {
+                (Some(Answer::Save), _) => {
+                    let closing = closing.clone();
+                    self.closing = None;
+                    self.save_and_leave(&closing);
+                }
                 (Some(Answer::Close), Some(tab)) => {
                     self.workspace.close(tab);
                     self.closing = None;
                 }
                 (Some(Answer::Close), None) => {
-                    self.may_close = true;
                     self.closing = None;
-                    ctx.send_viewport_cmd(ViewportCommand::Close);
+                    self.close_now(ctx);
                 }
                 (Some(Answer::Stay), _) => self.closing = None,
                 (None, _) => {}
             }
+        } else if self.safety_ui(ctx, frame) {
+            // One dialog at a time.
         } else if self.is_help_open && dialogs::help_ui(ctx) {
             self.is_help_open = false;
         }
@@ -388,8 +415,10 @@ impl eframe::App for App {
         self.follow_system(ctx);
         self.runs_logic(ctx);
         self.looker.drain(&mut self.session);
+        self.remember_check();
         self.handle_close(ctx);
         self.refresh(ctx);
+        self.keep_copies();
         if self.session.is_busy() || self.loader.is_busy() {
             // Elapsed time goes on even when no event comes.
             ctx.request_repaint_after(std::time::Duration::from_millis(250));
@@ -420,10 +449,11 @@ impl eframe::App for App {
             .frame(bar.inner_margin(egui::Margin::symmetric(12, 0)))
             .show(ui, |ui| self.status_ui(ui, &mut out));
         self.body_ui(ui, &mut out);
-        self.modals_ui(&ctx);
+        self.modals_ui(&ctx, frame);
         self.search_ui(&ctx, &mut out);
         self.message_ui(&ctx);
         self.answers();
+        self.leave(frame, &ctx);
         if !out.is_empty() {
             let revision = self.workspace.front().revision();
             for command in out {
@@ -456,6 +486,7 @@ impl eframe::App for App {
 
     fn on_exit(&mut self) {
         self.looker.close();
+        self.safety.finish();
         self.session.close();
     }
 }

@@ -3,6 +3,7 @@
 use super::UiCommand;
 use super::app::{App, RECENT};
 use super::dialogs::{Closing, Purpose};
+use super::disk::Stamp;
 use super::look::Look;
 use super::status::Message;
 use super::{canvas, looker, workspace};
@@ -42,7 +43,7 @@ impl App {
             UiCommand::Save => match self.workspace.front().file.clone() {
                 Some(path) if self.workspace.front().read_only.is_none() => {
                     let serial = self.workspace.front().serial;
-                    self.save_file(serial, path);
+                    self.save_checked(serial, path);
                 }
                 _ => self.ask_where(frame, ctx),
             },
@@ -64,7 +65,11 @@ impl App {
                     self.session.warn(error, false);
                 }
             }
-            UiCommand::ChooseDevice(id) => self.session.choose_device(&id, ctx),
+            UiCommand::ChooseDevice(id) => {
+                self.session.choose_device(&id, ctx);
+                self.check_if_new(ctx);
+            }
+            UiCommand::CheckDevice => self.start_check(ctx),
             UiCommand::Probe { node, image: _ } => {
                 if let Some((last, path)) = node.split_last() {
                     let front = self.workspace.front_mut();
@@ -112,7 +117,8 @@ impl App {
     pub(super) fn answers(&mut self) {
         match self.waiting.answer() {
             Some((Purpose::Open, path)) => self.open_file(path),
-            Some((Purpose::Save(serial, _), path)) => self.save_file(serial, path),
+            // The dialog has asked whether an existing file may be replaced.
+            Some((Purpose::Save(serial, _), path)) => self.write_file(serial, path),
             Some((Purpose::Data(idx), path)) => self.set_data_folder(path, idx),
             Some((Purpose::Export(_), path)) => self.desk.export_to(path),
             Some((Purpose::Image, path)) => self.looker.offer(ImageRef::File(path)),
@@ -139,7 +145,8 @@ impl App {
         self.looker.ask(look, &mut self.session, &asked, ctx);
     }
 
-    fn train(&mut self, ctx: &egui::Context) {
+    /// Trains the network in front, or goes on after a pause; asks first if it will probably not fit.
+    pub(super) fn train(&mut self, ctx: &egui::Context) {
         if self.session.run().is_some_and(|run| run.state == RunState::Paused) {
             self.tell(Command::Resume);
             return;
@@ -167,11 +174,7 @@ impl App {
     }
 
     fn ask_where(&mut self, frame: &eframe::Frame, ctx: &egui::Context) {
-        let front = self.workspace.front();
-        let name: String =
-            front.title().chars().map(|c| if c.is_alphanumeric() || c == '-' { c } else { '_' }).collect();
-        let purpose = Purpose::Save(front.serial, format!("{name}.json"));
-        self.waiting.ask(purpose, self.dialogs.as_mut(), frame, ctx);
+        self.ask_where_of(self.workspace.front().serial, frame, ctx);
     }
 
     /// Opens a file in a tab of its own; says why if that cannot be.
@@ -179,7 +182,12 @@ impl App {
         match Document::open(&path) {
             Ok(opened) => {
                 self.workspace.open(opened.document, Some(path.clone()));
-                self.workspace.front_mut().read_only = opened.read_only;
+                let front = self.workspace.front_mut();
+                front.read_only = opened.read_only;
+                // A network that was open already keeps the stamp of what it was read from.
+                if !front.history.is_modified() {
+                    front.stamp = Stamp::of(&path).ok().flatten();
+                }
                 for warning in opened.warnings {
                     self.session.note(format!("Warning: {}: {warning}", path.display()));
                     self.message = Some(Message::new(warning));
@@ -188,22 +196,6 @@ impl App {
             }
             Err(error) => {
                 self.failure = Some(("This file was not opened".into(), format!("{}: {error}", path.display())));
-            }
-        }
-    }
-
-    fn save_file(&mut self, serial: u64, path: PathBuf) {
-        let Some(open) = self.workspace.documents.iter_mut().find(|open| open.serial == serial) else { return };
-        match open.history.document().save(&path) {
-            Ok(()) => {
-                open.history.mark_saved();
-                open.file = Some(path.clone());
-                open.read_only = None;
-                self.message = Some(Message::new(format!("Saved as {}.", path.display())));
-                self.remember(path);
-            }
-            Err(error) => {
-                self.failure = Some(("This file was not saved".into(), format!("{}: {error}", path.display())));
             }
         }
     }
@@ -219,7 +211,7 @@ impl App {
         self.show_panel("data");
     }
 
-    fn remember(&mut self, path: PathBuf) {
+    pub(super) fn remember(&mut self, path: PathBuf) {
         self.prefs.recent.retain(|other| *other != path);
         self.prefs.recent.insert(0, path);
         self.prefs.recent.truncate(RECENT);

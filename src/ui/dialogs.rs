@@ -1,6 +1,7 @@
 //! File dialogs behind a trait, so that tests answer them, and the window's own questions.
 
 use super::command;
+use super::kit;
 use super::theme::{Tokens, size};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
@@ -56,6 +57,11 @@ impl Waiting {
         let (sender, inbox) = sync_channel(1);
         dialogs.ask(&purpose, frame, Reply { sender, ctx: ctx.clone() });
         self.0 = Some((purpose, inbox));
+    }
+
+    /// Whether a question waits for its answer.
+    pub fn is_open(&self) -> bool {
+        self.0.is_some()
     }
 
     /// The answer, once there is one.
@@ -124,34 +130,47 @@ pub struct Closing {
 /// The answer to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
+    /// Save everything, then close.
+    Save,
     /// Close and lose the changes.
     Close,
     /// Stay.
     Stay,
 }
 
-fn modal(ctx: &egui::Context, id: &str) -> egui::Modal {
+pub(super) fn modal(ctx: &egui::Context, id: &str) -> egui::Modal {
     let frame = egui::Frame::window(&ctx.global_style()).inner_margin(egui::Margin::same(20));
     egui::Modal::new(egui::Id::unique(id)).frame(frame)
 }
 
 /// Asks before something is lost.
 pub fn closing_ui(ctx: &egui::Context, closing: &Closing) -> Option<Answer> {
+    let ends_run = closing.is_training && closing.tab.is_none();
     let modal = modal(ctx, "closing").show(ctx, |ui| {
-        ui.set_max_width(420.0);
+        ui.set_max_width(460.0);
         ui.heading(if closing.unsaved.is_empty() { "A run is under way" } else { "There are unsaved changes" });
         ui.add_space(size::HALF);
         if !closing.unsaved.is_empty() {
-            ui.label(format!("Not saved: {}. Closing loses the changes.", closing.unsaved.join(", ")));
+            ui.label(format!("Not saved: {}.", closing.unsaved.join(", ")));
         }
-        if closing.is_training && closing.tab.is_none() {
-            ui.label("Closing ends the training. Its last checkpoint stays, so that it can go on later.");
+        if ends_run {
+            ui.label("Closing ends the training. It writes a checkpoint first, so that it can go on later.");
         }
         ui.add_space(size::STEP);
         ui.horizontal(|ui| {
+            let (label, hover) = match (closing.unsaved.len(), ends_run) {
+                (0, _) => ("Stop and save checkpoint", "End the step, write a checkpoint, then close"),
+                (1, false) => ("Save and close", "Save the changes, then close"),
+                (_, false) => ("Save all and close", "Save all changes, then close"),
+                (_, true) => ("Save all and close", "Save all changes, write a checkpoint of the run, then close"),
+            };
+            let save = kit::main_button(ui, label).on_hover_text(hover).clicked();
+            let lose = !closing.unsaved.is_empty()
+                && ui.button("Close without saving").on_hover_text("Close and lose the changes").clicked();
             let stay = ui.button("Keep open").on_hover_text("Go back to the window").clicked();
-            let close = ui.button("Close anyway").on_hover_text("Close without saving").clicked();
-            if close { Some(Answer::Close) } else { stay.then_some(Answer::Stay) }
+            [(save, Answer::Save), (lose, Answer::Close), (stay, Answer::Stay)]
+                .into_iter()
+                .find_map(|(clicked, answer)| clicked.then_some(answer))
         })
         .inner
     });

@@ -63,6 +63,7 @@ impl App {
                 if entry(ui, "help", true, None, out) {
                     self.is_help_open = true;
                 }
+                entry(ui, "check_device", !self.session.is_busy(), None, out);
                 ui.separator();
                 kit::weak(ui, format!("Striate {}", env!("CARGO_PKG_VERSION")));
             });

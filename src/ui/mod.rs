@@ -12,9 +12,12 @@ pub mod command;
 mod confusion;
 pub mod cost_panel;
 mod cost_table;
+mod crash;
 pub mod data_panel;
 pub mod data_view;
+mod device_check;
 pub mod dialogs;
+pub mod disk;
 pub mod dock;
 pub mod export;
 pub mod fields;
@@ -32,12 +35,14 @@ pub mod look;
 mod looker;
 pub mod maps;
 mod memory_view;
+mod memory_warning;
 mod menu;
 pub mod outline;
 pub mod palette;
 pub mod panel;
 pub mod preferences;
 pub mod problems;
+mod recovery;
 pub mod results_panel;
 mod run_compare;
 mod run_desk;
@@ -46,6 +51,8 @@ pub mod runs;
 pub mod runs_panel;
 mod runs_table;
 pub mod runs_view;
+mod safety;
+mod safety_ui;
 mod screenshots;
 pub mod search;
 mod search_ui;
@@ -54,9 +61,11 @@ mod session;
 mod session_events;
 mod settings;
 mod status;
+mod test_hook;
 pub mod theme;
 pub mod times;
 pub mod training_panel;
+mod trouble;
 mod why;
 pub mod workspace;
 
@@ -96,6 +105,9 @@ pub fn run(document: Option<PathBuf>) -> anyhow::Result<()> {
         .with_title("Striate")
         .with_inner_size([1440.0, 900.0])
         .with_min_inner_size([960.0, 600.0]);
+    if let Some(folder) = eframe::storage_dir(APP_ID) {
+        crash::install(folder);
+    }
     let native = eframe::NativeOptions { viewport, ..eframe::NativeOptions::default() };
     let options = Options { document, is_persistent: true, ..Options::default() };
     eframe::run_native(APP_ID, native, Box::new(|cc| Ok(Box::new(App::new(cc, options)))))

@@ -148,6 +148,8 @@ pub enum UiCommand {
         /// Four IDX files instead of a folder per class.
         idx: bool,
     },
+    /// Compare the chosen device with the CPU.
+    CheckDevice,
     /// Go on with the last run from its last checkpoint.
     ResumeRun,
     /// Do something with stored or waiting runs, or with the learning rate.

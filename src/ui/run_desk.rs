@@ -347,6 +347,14 @@ impl App {
             self.message = Some(Message::new(error));
             return;
         }
+        if !self.warns_of_memory(start_from.as_deref()) {
+            self.start_training(start_from, ctx);
+        }
+    }
+
+    /// Trains the network in front without asking anything.
+    pub(super) fn start_training(&mut self, start_from: Option<PathBuf>, ctx: &egui::Context) {
+        let front = self.workspace.front();
         let (document, serial, revision) = (Arc::clone(front.history.document()), front.serial, front.revision());
         self.show_panel("training");
         if let Err(error) = self.session.train(&document, serial, revision, start_from, ctx) {

@@ -2,11 +2,14 @@
 //!
 //! Everything goes through the supervisor; nothing here waits. Knows neither documents' history nor panels.
 
+use super::device_check::DeviceCheck;
 use super::runs::{RunState, RunView};
 use super::search::SearchView;
 use super::session_events::Progress;
 use super::times::TimesView;
+use super::trouble::{Banner, Watch};
 use crate::engine::Supervisor;
+use crate::engine::memory::LIMIT;
 use crate::engine::protocol::{
     Command, DeviceChoice, DeviceInfo, DeviceKind, Event, RateSearch, RateSearchRequest, RunId, TimeRequest,
     TrainRequest,
@@ -23,21 +26,12 @@ const REPAINT: Duration = Duration::from_millis(33);
 /// Lines the log keeps.
 const LOG_LINES: usize = 2_000;
 
-/// Bad news that stays until it is read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Banner {
-    /// In words.
-    pub message: String,
-    /// Whether a run can go on from its last checkpoint.
-    pub can_resume: bool,
-}
-
 /// The engine as the window sees it.
 #[derive(Debug)]
 pub(super) struct Session {
     exe: PathBuf,
     runs: PathBuf,
-    supervisor: Option<Supervisor>,
+    pub(super) supervisor: Option<Supervisor>,
     awake: Arc<AtomicBool>,
     device: String,
     threads: Option<u32>,
@@ -48,8 +42,13 @@ pub(super) struct Session {
     pub(super) run: Option<RunView>,
     pub(super) run_id: RunId,
     pub(super) progress: Progress,
-    request: Option<TrainRequest>,
-    document: Option<Arc<Document>>,
+    pub(super) request: Option<TrainRequest>,
+    pub(super) document: Option<Arc<Document>>,
+    pub(super) watch: Watch,
+    pub(super) check: Option<DeviceCheck>,
+    pub(super) ctx: Option<egui::Context>,
+    /// For tests: what the worker's environment has besides.
+    pub(super) worker_env: Vec<(String, String)>,
     serial: u64,
     /// The worker that the run was started in.
     run_worker: Option<u32>,
@@ -82,6 +81,10 @@ impl Session {
             progress: Progress::default(),
             request: None,
             document: None,
+            watch: Watch::default(),
+            check: None,
+            ctx: None,
+            worker_env: Vec::new(),
             serial: 0,
             run_worker: None,
             answers: Vec::new(),
@@ -166,7 +169,9 @@ impl Session {
         if self.log.len() >= LOG_LINES {
             self.log.drain(..LOG_LINES / 4);
         }
-        self.log.push(line.into());
+        let line = line.into();
+        super::crash::note(&line);
+        self.log.push(line);
     }
 
     /// Starts the worker if there is none and opens the chosen device.
@@ -177,7 +182,8 @@ impl Session {
         if self.supervisor.as_ref().is_some_and(|worker| !worker.has_ended()) {
             return Ok(());
         }
-        let worker = Supervisor::start(&self.exe, &[]).map_err(|error| error.to_string())?;
+        let worker = Supervisor::start(&self.exe, &self.worker_env).map_err(|error| error.to_string())?;
+        self.ctx = Some(ctx.clone());
         let (awake, ctx) = (Arc::clone(&self.awake), ctx.clone());
         worker.set_waker(Box::new(move || {
             if !awake.swap(true, Ordering::AcqRel) {
@@ -226,15 +232,17 @@ impl Session {
         self.begin(TrainRequest { start_from, ..request }, revision, ctx)
     }
 
-    /// Goes on with the last run from its last checkpoint.
+    /// Goes on with the last run from its last checkpoint, with half the batch if `halve`; from its start if it had not
+    /// begun.
     ///
     /// # Errors
     /// In words.
     pub(super) fn resume_run(&mut self, halve: bool, ctx: &egui::Context) -> Result<(), String> {
         let (Some(request), Some(run)) = (self.request.clone(), &self.run) else { return Ok(()) };
-        let request = if halve { request.with_half_the_batch() } else { TrainRequest { resume: true, ..request } };
+        let has_begun = crate::engine::run::RunFolder::open(request.folder.clone()).is_ok();
+        let request = if halve { request.with_half_the_batch() } else { request };
         let revision = run.revision;
-        self.begin(request, revision, ctx)
+        self.begin(TrainRequest { resume: has_begun, ..request }, revision, ctx)
     }
 
     /// Goes on with a stored run, whose history is known.
@@ -283,6 +291,7 @@ impl Session {
 
     fn begin(&mut self, request: TrainRequest, revision: u64, ctx: &egui::Context) -> Result<(), String> {
         self.banner = None;
+        self.watch.begin();
         self.start(ctx)?;
         self.open_device()?;
         self.run_id = RunId(self.run_id.0 + 1);
@@ -299,7 +308,7 @@ impl Session {
         self.send(Command::Train { run: self.run_id, request: Box::new(request) })
     }
 
-    fn open_device(&mut self) -> Result<(), String> {
+    pub(super) fn open_device(&mut self) -> Result<(), String> {
         if self.is_open {
             return Ok(());
         }
@@ -324,7 +333,7 @@ impl Session {
     pub(super) fn warn(&mut self, message: impl Into<String>, can_resume: bool) {
         let message = message.into();
         self.note(format!("Error: {message}"));
-        self.banner = Some(Banner { message, can_resume });
+        self.banner = Some(Banner::new(message, can_resume));
     }
 
     /// How long layers take.
@@ -368,22 +377,9 @@ impl Session {
     pub(super) fn drain(&mut self) {
         self.awake.store(false, Ordering::Release);
         while let Some(event) = self.supervisor.as_ref().and_then(Supervisor::try_recv) {
+            self.watch.heard(self.run.as_ref().is_some_and(|run| run.state == RunState::Training));
             if let Event::Exited(report) = event {
-                self.supervisor = None;
-                self.times.is_busy = false;
-                if let Some(search) = &mut self.search {
-                    search.is_running = false;
-                }
-                let was_busy = self.is_busy();
-                if let (true, Some(run)) = (was_busy, &mut self.run) {
-                    run.state = RunState::Failed(report.message.clone());
-                }
-                if report.expected && !was_busy {
-                    self.note(report.message);
-                } else {
-                    let can_resume = was_busy && self.has_checkpoint();
-                    self.warn(report.message, can_resume);
-                }
+                self.ended(report);
                 return;
             }
             self.handle(event);
@@ -391,13 +387,7 @@ impl Session {
         if let Some(run) = &mut self.run {
             self.progress.update(run);
         }
-    }
-
-    fn has_checkpoint(&self) -> bool {
-        let folder = self.run.as_ref().map(|run| run.folder.clone());
-        folder
-            .and_then(|path| crate::engine::run::RunFolder::open(path).ok())
-            .is_some_and(|folder| folder.checkpoint().is_some())
+        self.look_for_silence();
     }
 
     /// Puts the list of devices in order: CPU first.
@@ -416,8 +406,38 @@ impl Session {
         self.supervisor.as_ref().map(Supervisor::pid)
     }
 
+    /// Whether there is a worker that has not ended.
+    pub(super) fn has_worker(&self) -> bool {
+        self.supervisor.is_some()
+    }
+
+    /// Closes the worker's input and goes on listening: it writes a checkpoint and ends.
+    pub(super) fn end_run(&mut self) {
+        if let Some(worker) = &mut self.supervisor {
+            worker.close();
+        }
+    }
+
+    /// Bytes that a training step may take on the chosen device, as far as that is known now.
+    pub(super) fn free_bytes(&self) -> Option<u64> {
+        match self.engine() {
+            Engine::Cpu => {
+                let limit = memory_limit(&self.worker_env);
+                let free = crate::platform::available_memory();
+                limit.into_iter().chain(free).min()
+            }
+            Engine::Gpu => self.device_info().and_then(|device| device.capacity_bytes),
+        }
+    }
+
     /// Closes the worker's input: it writes a checkpoint and ends.
     pub(super) fn close(&mut self) {
         self.supervisor = None;
     }
+}
+
+/// What the worker may allocate at most, if it is limited.
+fn memory_limit(worker_env: &[(String, String)]) -> Option<u64> {
+    let own = worker_env.iter().find(|(name, _)| name == LIMIT).map(|(_, bytes)| bytes.clone());
+    own.or_else(|| std::env::var(LIMIT).ok())?.parse().ok()
 }

@@ -1,5 +1,6 @@
 //! Turns the engine's events into what panels read. Plain bookkeeping.
 
+use super::device_check::{CheckState, DeviceCheck};
 use super::runs::{EpochPoint, RateMark, RunState, RunView, StepPoint};
 use super::session::Session;
 use super::times::Times;
@@ -113,7 +114,12 @@ impl Session {
                     search.is_running = false;
                     search.problem = Some(message.clone());
                 }
-                self.warn(message, false);
+                if run.is_none() && self.fail_check(&message) {
+                    self.note(format!("Error: {message}"));
+                    return;
+                }
+                let can_resume = run.is_some() && self.checkpoint_step().is_some();
+                self.warn(message, can_resume);
             }
             Event::Spread(report) if report.id == 0 => {
                 let report = Arc::new(*report);
@@ -188,7 +194,18 @@ impl Session {
                 self.with_run(|run| run.changes.push(mark(change)));
             }
             Event::RateSearch(search) => self.searched(*search),
-            Event::Evaluated(_) | Event::Predicted { .. } | Event::Checked { .. } | Event::Exited(_) => {}
+            Event::CheckedCase { row, cases } => {
+                if let Some(check) = &mut self.check {
+                    check.rows.push(row);
+                    check.cases = cases;
+                }
+            }
+            Event::Checked { device, rows } => {
+                if let Some(check) = &mut self.check {
+                    *check = DeviceCheck { device, cases: check.cases, rows, state: CheckState::Done };
+                }
+            }
+            Event::Evaluated(_) | Event::Predicted { .. } | Event::Alive { .. } | Event::Exited(_) => {}
         }
     }
 
@@ -223,6 +240,7 @@ fn event_run(event: &Event) -> Option<protocol::RunId> {
         | Event::Resumed { run }
         | Event::Results { run, .. }
         | Event::RateChanged { run, .. }
+        | Event::Alive { run }
         | Event::Finished { run, .. } => Some(*run),
         Event::Failed { run, .. } => *run,
         _ => None,

@@ -5,6 +5,7 @@ use super::app::App;
 use super::kit;
 use super::runs::RunState;
 use super::theme::{Tokens, size};
+use super::trouble::Kind;
 use crate::plan::Severity;
 use crate::text;
 use egui::{RichText, Ui};
@@ -79,21 +80,38 @@ impl App {
         });
     }
 
-    /// Bad news of the engine, below the top bar.
+    /// News of the engine, below the top bar.
     pub(super) fn banner_ui(&mut self, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         let Some(banner) = self.session.banner().cloned() else { return };
         let tokens = Tokens::of(ui);
-        egui::Panel::top("banner").frame(tokens.banner(true)).show(ui, |ui| {
-            ui.horizontal_wrapped(|ui| {
-                ui.label(RichText::new(&banner.message).color(tokens.error));
-                if banner.can_resume
-                    && kit::main_button(ui, "Resume").on_hover_text("Go on from the last checkpoint").clicked()
-                {
-                    out.push(UiCommand::ResumeRun);
+        let is_failure = banner.kind == Kind::Failure;
+        egui::Panel::top("banner").frame(tokens.banner(is_failure)).show(ui, |ui| {
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                if banner.kind == Kind::Silent {
+                    if ui.button("Wait").on_hover_text("Give the engine twice as long").clicked() {
+                        self.session.keep_waiting();
+                    }
+                    let hover = "End the engine, start it again and go on from the last checkpoint";
+                    if kit::main_button(ui, "Restart").on_hover_text(hover).clicked() {
+                        self.session.restart();
+                    }
+                } else {
+                    if ui.button("Dismiss").on_hover_text("Put this message away; the log keeps it").clicked() {
+                        self.session.dismiss_banner();
+                    }
+                    let (label, hover) = if banner.from_start {
+                        ("Start again", "Start the engine and begin this run anew")
+                    } else {
+                        ("Resume", "Go on from the last checkpoint")
+                    };
+                    if banner.can_resume && kit::main_button(ui, label).on_hover_text(hover).clicked() {
+                        out.push(UiCommand::ResumeRun);
+                    }
                 }
-                if ui.button("Dismiss").on_hover_text("Put this message away; the log keeps it").clicked() {
-                    self.session.dismiss_banner();
-                }
+                ui.with_layout(egui::Layout::left_to_right(egui::Align::Center).with_main_wrap(true), |ui| {
+                    let color = if is_failure { tokens.error } else { tokens.warning };
+                    ui.add(egui::Label::new(RichText::new(&banner.message).color(color)).wrap());
+                });
             });
         });
     }

@@ -1,6 +1,7 @@
 //! The open documents and what follows from the one in front. Knows graph and plan; neither egui nor the engine.
 
 use super::UiCommand;
+use super::disk::Stamp;
 use crate::graph::{Content, Document, Edit, History, NodeId, Place};
 use crate::plan::{Cost, CostSettings, Engine, Layout, Plan, cost, layout, plan};
 use std::path::PathBuf;
@@ -33,6 +34,8 @@ pub struct OpenDocument {
     pub file: Option<PathBuf>,
     /// Why it cannot be saved, if a newer version wrote it.
     pub read_only: Option<String>,
+    /// What its file was like when it was read or written here.
+    pub stamp: Option<Stamp>,
     derived: Derived,
 }
 
@@ -40,7 +43,7 @@ impl OpenDocument {
     fn new(serial: u64, document: Document, file: Option<PathBuf>, engine: Engine) -> Self {
         let history = History::new(document);
         let derived = derive(&history, Vec::new(), engine);
-        Self { serial, history, path: Vec::new(), selection: Vec::new(), file, read_only: None, derived }
+        Self { serial, history, path: Vec::new(), selection: Vec::new(), file, read_only: None, stamp: None, derived }
     }
 
     /// What follows from it.
@@ -189,6 +192,13 @@ impl Workspace {
         let opened = OpenDocument::new(self.next_serial, document, file, self.engine);
         self.next_serial += 1;
         self.documents.push(opened);
+        self.active = self.documents.len() - 1;
+    }
+
+    /// Opens a document in a tab of its own, also if its file is open already.
+    pub fn open_beside(&mut self, document: Document, file: Option<PathBuf>) {
+        self.documents.push(OpenDocument::new(self.next_serial, document, file, self.engine));
+        self.next_serial += 1;
         self.active = self.documents.len() - 1;
     }
 

@@ -79,6 +79,26 @@ pub enum LogLevel {
     Error,
 }
 
+/// Why a worker ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EndCause {
+    /// It was told to.
+    #[default]
+    Asked,
+    /// It failed in a way it did not expect: a signal of its own, a panic, an unknown exit code.
+    Crashed,
+    /// Somebody else ended it.
+    Killed,
+    /// It asked for more memory than there is, or was ended near its limit.
+    OutOfMemory,
+    /// Its device is gone.
+    DeviceLost,
+    /// It hung up, or what it said was no message.
+    Connection,
+    /// It said nothing for too long and was ended for that.
+    Silent,
+}
+
 /// How a worker ended, told by the supervisor.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExitReport {
@@ -94,6 +114,8 @@ pub struct ExitReport {
     pub message: String,
     /// The run that was training then.
     pub run: Option<RunId>,
+    /// Why, for those who act on it.
+    pub cause: EndCause,
 }
 
 /// What the worker says.
@@ -229,8 +251,20 @@ pub enum Event {
         /// Rule, finding, way out.
         message: String,
     },
+    /// Still at work on something that tells no steps, such as validation.
+    Alive {
+        /// The run.
+        run: RunId,
+    },
     /// The devices of this computer.
     Devices(Vec<DeviceInfo>),
+    /// One case of the device self-test is done.
+    CheckedCase {
+        /// What was found.
+        row: CheckRow,
+        /// How many cases there are.
+        cases: u32,
+    },
     /// The device self-test.
     Checked {
         /// The device tested.

@@ -5,6 +5,7 @@
 //! supervisor on the other side.
 
 mod answer;
+mod fault;
 mod finder;
 mod inbox;
 mod looks;
@@ -16,11 +17,12 @@ mod watch;
 use super::devices::{self, DeviceError, Opened};
 use super::protocol::{BUILD, Command, DeviceChoice, Event, NetworkRef, PROTOCOL, RunId};
 use super::run::RunError;
-use super::{EngineError, check};
+use super::{EngineError, check, symptom};
 use crate::data::{DataError, ItemError, Split};
 use crate::graph::FileError;
 use crate::platform;
 use answer::{Model, Shelf};
+use fault::Fault;
 use inbox::Inbox;
 use outbox::Outbox;
 use std::path::PathBuf;
@@ -95,6 +97,9 @@ struct Worker {
     threads: u32,
     live: Option<Model>,
     shelf: Shelf,
+    fault: Option<Fault>,
+    /// The device can no longer be used here: end with this exit code.
+    fatal: Option<u8>,
 }
 
 /// The worker's whole life: `striate worker`.
@@ -109,7 +114,7 @@ pub fn main() -> ExitCode {
     platform::lower_priority();
     platform::offer_to_oom_killer();
     log_to_stderr();
-    if let Some(limit) = std::env::var("STRIATE_MEMORY_LIMIT").ok().and_then(|text| text.parse().ok())
+    if let Some(limit) = std::env::var(super::memory::LIMIT).ok().and_then(|text| text.parse().ok())
         && !super::memory::set_limit(limit)
     {
         tracing::warn!("the memory limit of {limit} bytes cannot be kept");
@@ -125,10 +130,11 @@ pub fn main() -> ExitCode {
     };
     let told = out.clone();
     let compute = std::thread::Builder::new().name("striate-compute".into()).stack_size(STACK).spawn(move || {
-        Worker { inbox, out, opened: None, threads: 0, live: None, shelf: Shelf::default() }.run();
+        let (fault, shelf) = (Fault::from_env(), Shelf::default());
+        Worker { inbox, out, opened: None, threads: 0, live: None, shelf, fault, fatal: None }.run()
     });
     match compute.map(std::thread::JoinHandle::join) {
-        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Ok(fatal)) => fatal.map_or(ExitCode::SUCCESS, ExitCode::from),
         Ok(Err(_)) => {
             let message =
                 "The engine failed in a way it did not expect; the log says more. Its last checkpoint is good.";
@@ -161,14 +167,15 @@ fn log_to_stderr() {
 }
 
 impl Worker {
-    fn run(mut self) {
+    fn run(mut self) -> Option<u8> {
         while let Some(command) = self.inbox.wait() {
             self.handle(command);
             self.out.flush();
-            if self.out.is_broken() {
-                return;
+            if self.fatal.is_some() || self.out.is_broken() {
+                break;
             }
         }
+        self.fatal
     }
 
     /// A command while nothing trains.
@@ -212,9 +219,21 @@ impl Worker {
             }
             _ => Ok(()),
         };
-        if let Err(error) = result {
+        if let Err(error) = result
+            && !self.is_fatal(&error)
+        {
             self.fail(None, &error);
         }
+    }
+
+    /// Whether a failure leaves the device unusable. If so, it is written down and the worker ends after this command: the
+    /// supervisor recognises the exit code.
+    fn is_fatal(&mut self, error: &WorkerError) -> bool {
+        let WorkerError::Engine(EngineError::Backend { message }) = error else { return false };
+        let Some(code) = symptom::fatal_code(message) else { return false };
+        tracing::error!("{error}");
+        self.fatal = Some(code);
+        true
     }
 
     fn fail(&self, run: Option<RunId>, error: &WorkerError) {
@@ -277,7 +296,11 @@ impl Worker {
 
     fn check(&mut self) -> Result<(), WorkerError> {
         let opened = self.device()?;
-        let rows = check::check(&opened.device, |row| tracing::info!("checked {} in {:.1} s", row.case, row.secs));
+        let out = self.out.clone();
+        let rows = check::check(&opened.device, |row, cases| {
+            tracing::info!("checked {} in {:.1} s", row.case, row.secs);
+            out.send(&Event::CheckedCase { row: row.clone(), cases });
+        });
         self.out.send(&Event::Checked { device: opened.info, rows });
         Ok(())
     }

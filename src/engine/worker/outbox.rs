@@ -54,6 +54,18 @@ impl Outbox {
         self.lock().flush();
     }
 
+    /// Closes the connection and goes on as if nothing were: for tests of the other side.
+    pub(super) fn hang_up(&self) {
+        self.lock().stream = Box::new(std::io::sink());
+    }
+
+    /// Sends bytes that are no message: for tests of the other side.
+    pub(super) fn babble(&self) {
+        let mut state = self.lock();
+        // It is broken on purpose.
+        let _ = state.stream.write_all(&[0xff; 64]).and_then(|()| state.stream.flush());
+    }
+
     /// Whether the other side is gone.
     pub(super) fn is_broken(&self) -> bool {
         self.lock().is_broken

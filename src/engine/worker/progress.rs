@@ -11,6 +11,9 @@ pub(super) struct Progress {
     pub(super) epoch: u32,
     /// Batches of it that are done.
     pub(super) position: u64,
+    /// Images of such a batch; 0 in files that did not tell.
+    #[serde(default)]
+    pub(super) batch: u32,
     /// Sums over the epoch so far.
     pub(super) sums: Sums,
     /// Best judgement so far.
@@ -77,6 +80,15 @@ impl Progress {
         Self { epoch: 1, ..Self::default() }
     }
 
+    /// Counts the position in batches of another size from now on: after memory ran out. What does not divide is seen twice,
+    /// never left out.
+    pub(super) fn count_in(&mut self, batch: u32) {
+        if self.batch > 0 && batch > 0 {
+            self.position = self.position.saturating_mul(u64::from(self.batch)) / u64::from(batch);
+        }
+        self.batch = batch;
+    }
+
     /// Writes it into a checkpoint.
     pub(super) fn save(&self, folder: &Path) -> Result<(), EngineError> {
         let path = folder.join(Self::FILE);
@@ -107,6 +119,18 @@ mod tests {
         progress.best = Some(Exact(f64::INFINITY));
         progress.save(scratch.path()).unwrap();
         assert_eq!(Progress::load(scratch.path()).unwrap(), progress);
+    }
+
+    #[test]
+    fn half_the_batch_goes_on_at_the_same_image() {
+        // 10 batches of 64 are 640 images: 20 batches of 32.
+        let mut progress = Progress { position: 10, batch: 64, ..Progress::start() };
+        progress.count_in(32);
+        assert_eq!((progress.position, progress.batch), (20, 32));
+        // 3 batches of 5 are 15 images: 5 batches of 3.
+        let mut progress = Progress { position: 3, batch: 5, ..Progress::start() };
+        progress.count_in(3);
+        assert_eq!(progress.position, 5);
     }
 
     #[test]

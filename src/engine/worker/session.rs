@@ -15,7 +15,7 @@ use super::progress::{Exact, Progress, Sums};
 use super::watch::Watch;
 use super::{Worker, WorkerError};
 use crate::data::{Batch, BatchTarget, Dataset, Order, Split};
-use crate::graph::{Document, EarlyStop};
+use crate::graph::{Document, EarlyStop, FileError};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -23,6 +23,9 @@ use std::time::{Duration, Instant};
 /// Probes while training: at most 10 a second, and at most a twentieth of the time.
 const PROBE_EVERY: Duration = Duration::from_millis(100);
 const PROBE_SHARE: u32 = 20;
+
+/// Time between signs of life where no steps are told.
+const ALIVE: Duration = Duration::from_secs(2);
 
 /// Why the loop of steps ended.
 enum End {
@@ -69,6 +72,7 @@ pub(super) fn train(worker: &mut Worker, run: RunId, request: &TrainRequest) {
     worker.shelf.clear();
     let mut session = match prepare(worker, run, request) {
         Ok(session) => session,
+        Err(error) if worker.is_fatal(&error) => return,
         Err(error) => return worker.fail(Some(run), &error),
     };
     if session.record.step == 0 {
@@ -76,6 +80,13 @@ pub(super) fn train(worker: &mut Worker, run: RunId, request: &TrainRequest) {
     }
     let result = session.epochs(worker).and_then(|end| session.finish(worker, &end));
     if let Err(error) = result {
+        if worker.is_fatal(&error) {
+            // As after a kill: the last checkpoint counts.
+            session.record.status = RunStatus::Interrupted;
+            session.record.message = Some(error.to_string());
+            let _ = session.folder.write_record(&session.record);
+            return;
+        }
         session.record.status = RunStatus::Failed;
         session.record.message = Some(error.to_string());
         // The first failure is the one to tell.
@@ -90,7 +101,11 @@ fn prepare(worker: &mut Worker, run: RunId, request: &TrainRequest) -> Result<Se
     let preparing = |what: &str| out.send(&Event::Preparing { run, what: what.into() });
     let stored = if request.resume { Some(open_to_resume(request)?) } else { None };
     let mut document = match &stored {
-        Some((folder, _)) => Document::from_json(&folder.document()?)?,
+        Some((folder, _)) => {
+            let damaged =
+                |error: FileError| RunError::NotARun { path: folder.document_path(), found: error.to_string() };
+            Document::from_json(&folder.document()?).map_err(damaged)?
+        }
         None => Document::from_json(&request.document)?,
     };
     if let Some(epochs) = request.epochs {
@@ -100,7 +115,8 @@ fn prepare(worker: &mut Worker, run: RunId, request: &TrainRequest) -> Result<Se
     preparing("reading the data");
     let dataset = answer::open_data(&document.data, &program, document.seed)?;
     let halvings = stored.as_ref().map_or(0, |(_, record)| record.halvings).max(request.halvings);
-    let (batch, accumulate) = halved(&document, halvings);
+    let spec = document.training.halved(halvings);
+    let (batch, accumulate) = (spec.batch as usize, spec.accumulate as usize);
     let images = dataset.len(Split::Train);
     let steps_per_epoch = images.div_ceil(batch).div_ceil(accumulate).max(1) as u64;
     preparing("building the network");
@@ -124,6 +140,7 @@ fn prepare(worker: &mut Worker, run: RunId, request: &TrainRequest) -> Result<Se
         trainer.load(path)?;
         progress = Progress::load(path)?;
     }
+    progress.count_in(spec.batch);
     let mut record = RunRecord {
         id: format!("{:x}-{:x}", now_secs(), std::process::id()),
         name: document.name.clone(),
@@ -221,19 +238,6 @@ fn open_to_resume(request: &TrainRequest) -> Result<(RunFolder, RunRecord), Work
     Ok((folder, record))
 }
 
-/// Images of a micro-step and micro-steps of a step, after halving the batch a few times.
-fn halved(document: &Document, halvings: u32) -> (usize, usize) {
-    let mut batch = document.training.batch.max(1) as usize;
-    let mut accumulate = document.training.accumulate.max(1) as usize;
-    for _ in 0..halvings.min(31) {
-        if batch > 1 {
-            batch = batch.div_ceil(2);
-            accumulate *= 2;
-        }
-    }
-    (batch, accumulate)
-}
-
 fn report(found: LoadReport) -> WeightsReport {
     let mismatched =
         found.mismatched.into_iter().map(|m| format!("{}: {:?} here, {:?} there", m.path, m.expected, m.found));
@@ -310,6 +314,9 @@ impl Session {
             };
             self.metrics.step(&step)?;
             worker.out.step(self.run, step);
+            if let Some(fault) = &worker.fault {
+                fault.strike(outcome.step, &worker.out)?;
+            }
             self.steps_here += 1;
             self.watch.step(worker.live.as_mut(), outcome.step, None);
             if self.steps_here == 2 {
@@ -392,12 +399,17 @@ impl Session {
         if self.dataset.is_empty(Split::Validation) {
             return Ok(Some(found));
         }
-        let inbox = std::sync::Arc::clone(&worker.inbox);
+        let (inbox, out) = (std::sync::Arc::clone(&worker.inbox), worker.out.clone());
         let trainer = trainer(worker)?;
+        let mut told = Instant::now();
         let (mut loss, mut count, mut correct, mut judged) = (0.0, 0, 0, 0);
         for batch in self.dataset.batches(Split::Validation, self.batch, Order::Sequential, 0) {
             if inbox.is_stopping() {
                 return Ok(None);
+            }
+            if told.elapsed() >= ALIVE {
+                told = Instant::now();
+                out.send(&Event::Alive { run: self.run });
             }
             let batch = batch?;
             let outcome = trainer.evaluate(&batch)?;
