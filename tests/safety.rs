@@ -444,7 +444,7 @@ fn the_chosen_device_is_checked_on_demand_case_by_case() {
     steps(&mut window, 3);
     window.get_by_label("Device check");
     wait(&mut window, "the result", |window| has(window, "cases run and repeat"));
-    assert!(has(&window, "compared with itself") && has(&window, "convolution 3x3"));
+    assert!(has(&window, "compared with itself") && has(&window, "Convolution 3x3"));
     picture(&mut window, "device-check");
     click(&mut window, "Close");
     assert!(!has(&window, "compared with itself"));

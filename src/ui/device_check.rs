@@ -216,12 +216,17 @@ fn rows_ui(ui: &mut egui::Ui, check: &DeviceCheck) {
         ui.end_row();
         for row in &check.rows {
             let passes = row.passes();
-            ui.label(&row.case);
+            ui.label(text::sentence(&row.case));
             for error in [row.forward_error, row.backward_error] {
-                let words = if error.is_finite() { format!("{error:.1e}") } else { "none".into() };
+                let words = match error {
+                    0.0 => "0".into(),
+                    error if error.is_finite() => format!("{error:.1e}"),
+                    _ => "none".into(),
+                };
                 ui.label(RichText::new(words).monospace());
             }
-            ui.label(RichText::new(text::duration(row.secs)).monospace());
+            let time = if row.secs < 1.0 { format!("{:.0} ms", row.secs * 1e3) } else { text::duration(row.secs) };
+            ui.label(RichText::new(time).monospace());
             let (color, words) = if passes { (tokens.ok, "agrees") } else { (tokens.error, "differs") };
             let verdict = ui.label(RichText::new(words).color(color));
             if let Some(problem) = &row.problem {

@@ -53,7 +53,7 @@ impl MemoryWarning {
     pub(super) fn ui(&self, ctx: &egui::Context, device: &str) -> Option<Choice> {
         let modal = dialogs::modal(ctx, "memory").show(ctx, |ui| {
             let tokens = Tokens::of(ui);
-            ui.set_width(600.0);
+            ui.set_width(640.0);
             ui.heading("This will probably run out of memory");
             ui.add_space(size::HALF);
             ui.label(format!(
@@ -66,10 +66,10 @@ impl MemoryWarning {
             let mut choice = None;
             tokens.well().show(ui, |ui| {
                 ui.set_width(ui.available_width());
-                egui::Grid::new("ways").num_columns(3).spacing([16.0, 8.0]).show(ui, |ui| {
+                egui::Grid::new("ways").num_columns(3).spacing([16.0, 12.0]).show(ui, |ui| {
                     for way in &self.ways {
                         ui.vertical(|ui| {
-                            ui.set_width(250.0);
+                            ui.set_width(300.0);
                             ui.label(RichText::new(title(way)).color(tokens.text_strong));
                             kit::weak(ui, self.consequence(way));
                         });

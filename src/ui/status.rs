@@ -5,7 +5,7 @@ use super::app::App;
 use super::kit;
 use super::runs::RunState;
 use super::theme::{Tokens, size};
-use super::trouble::Kind;
+use super::trouble::{Banner, Kind};
 use crate::plan::Severity;
 use crate::text;
 use egui::{RichText, Ui};
@@ -86,34 +86,42 @@ impl App {
         let tokens = Tokens::of(ui);
         let is_failure = banner.kind == Kind::Failure;
         egui::Panel::top("banner").frame(tokens.banner(is_failure)).show(ui, |ui| {
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                if banner.kind == Kind::Silent {
-                    if ui.button("Wait").on_hover_text("Give the engine twice as long").clicked() {
-                        self.session.keep_waiting();
-                    }
-                    let hover = "End the engine, start it again and go on from the last checkpoint";
-                    if kit::main_button(ui, "Restart").on_hover_text(hover).clicked() {
-                        self.session.restart();
-                    }
-                } else {
-                    if ui.button("Dismiss").on_hover_text("Put this message away; the log keeps it").clicked() {
-                        self.session.dismiss_banner();
-                    }
-                    let (label, hover) = if banner.from_start {
-                        ("Start again", "Start the engine and begin this run anew")
-                    } else {
-                        ("Resume", "Go on from the last checkpoint")
-                    };
-                    if banner.can_resume && kit::main_button(ui, label).on_hover_text(hover).clicked() {
-                        out.push(UiCommand::ResumeRun);
-                    }
-                }
-                ui.with_layout(egui::Layout::left_to_right(egui::Align::Center).with_main_wrap(true), |ui| {
-                    let color = if is_failure { tokens.error } else { tokens.warning };
-                    ui.add(egui::Label::new(RichText::new(&banner.message).color(color)).wrap());
+            // The row gives the buttons their height; a long message makes it higher.
+            ui.horizontal(|ui| {
+                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                    self.banner_buttons_ui(ui, &banner, out);
+                    ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
+                        ui.add_space(2.0);
+                        let color = if is_failure { tokens.error } else { tokens.warning };
+                        ui.add(egui::Label::new(RichText::new(&banner.message).color(color)).wrap());
+                    });
                 });
             });
         });
+    }
+
+    fn banner_buttons_ui(&mut self, ui: &mut Ui, banner: &Banner, out: &mut Vec<UiCommand>) {
+        if banner.kind == Kind::Silent {
+            if ui.button("Wait").on_hover_text("Give the engine twice as long").clicked() {
+                self.session.keep_waiting();
+            }
+            let hover = "End the engine, start it again and go on from the last checkpoint";
+            if kit::main_button(ui, "Restart").on_hover_text(hover).clicked() {
+                self.session.restart();
+            }
+            return;
+        }
+        if ui.button("Dismiss").on_hover_text("Put this message away; the log keeps it").clicked() {
+            self.session.dismiss_banner();
+        }
+        let (label, hover) = if banner.from_start {
+            ("Start again", "Start the engine and begin this run anew")
+        } else {
+            ("Resume", "Go on from the last checkpoint")
+        };
+        if banner.can_resume && kit::main_button(ui, label).on_hover_text(hover).clicked() {
+            out.push(UiCommand::ResumeRun);
+        }
     }
 
     /// A short message over the lower edge.
