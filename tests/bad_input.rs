@@ -1,6 +1,5 @@
 //! Documents and pictures that nobody should have to open: each gets a message that names place, rule and finding, in
 //! little time and memory.
-#![expect(clippy::unwrap_used, reason = "what is missing fails the test")]
 
 use cap::Cap;
 use serde_json::{Value, json};
