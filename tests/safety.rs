@@ -293,7 +293,8 @@ fn a_killed_engine_is_called_killed_and_one_click_goes_on() {
 }
 
 #[cfg(unix)]
-/// LeNet-5 with forty small pictures in ten classes: 32 to train in batches of 8 are 4 steps, and a checkpoint after them.
+/// LeNet-5 with forty small pictures in ten classes: 20 to 24 to train in batches of 8 are 3 steps, and a checkpoint after
+/// them.
 fn quick(folder: &Path) -> PathBuf {
     let data = folder.join("pictures");
     for class in 0..10_u8 {
@@ -393,7 +394,7 @@ fn running_out_in_the_middle_goes_on_from_the_checkpoint_and_batch_norm_is_named
     wait(&mut window, "the news", |window| window.state().bad_news().is_some());
     let words = window.state().bad_news().unwrap().to_owned();
     assert!(words.contains("over 4 images instead of 8") && words.contains("not the same mathematics"), "{words}");
-    assert!(words.contains("goes on from step 4 "), "{words}");
+    assert!(words.contains("goes on from step 3 "), "{words}");
     picture(&mut window, "banner-memory-norm");
     wait(&mut window, "further steps", |window| last_step(window) > 12);
     let run = window.state().run().unwrap();
