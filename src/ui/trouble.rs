@@ -103,6 +103,9 @@ impl Session {
     pub(super) fn ended(&mut self, report: ExitReport) {
         self.supervisor = None;
         self.times.is_busy = false;
+        if let Some(search) = &mut self.search {
+            search.is_running = false;
+        }
         let restarts = std::mem::take(&mut self.watch.restarts);
         if self.fail_check(&report.message) {
             self.warn(report.message, false);
