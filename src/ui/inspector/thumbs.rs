@@ -44,7 +44,7 @@ impl Thumbs {
     }
 
     fn update(&mut self, ui: &Ui, run: &str, probe: &ProbeView) {
-        let key = (run.to_owned(), format!("{} {}", probe.layer, probe.label), probe.step);
+        let key = (run.to_owned(), format!("{} {}", probe.layer, probe.serial), probe.step);
         if self.key.as_ref() == Some(&key) {
             return;
         }
