@@ -4,7 +4,7 @@ use super::memory::{self, Memory};
 use super::receptive::{Field, receptive_fields};
 use super::{Engine, NodePlan};
 use crate::graph::Optimizer;
-use crate::op::{DType, Program};
+use crate::op::{DType, Program, ValueId};
 
 /// What the figures depend on besides the program.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -105,6 +105,8 @@ pub struct Cost {
     pub totals: Totals,
     /// RAM.
     pub memory: Memory,
+    /// Bytes of one image, by the value in which it enters.
+    pub images: Vec<(ValueId, u64)>,
 }
 
 /// Calculates all figures.
@@ -153,7 +155,9 @@ pub fn cost(program: &Program, settings: CostSettings) -> Cost {
         }
     }
     let memory = memory::memory(program, &own, &totals, settings);
-    Cost { settings, ops, totals, memory }
+    let bytes = |id| program.value(id).shape.elements().unwrap_or(u64::MAX).saturating_mul(element);
+    let images = program.inputs.iter().map(|input| (input.value, bytes(input.value))).collect();
+    Cost { settings, ops, totals, memory, images }
 }
 
 impl Cost {
@@ -169,7 +173,11 @@ impl Cost {
             sum.field = row.field;
         }
         let element = self.settings.dtype.bytes();
-        let bytes = sum.activation_bytes as f64 * self.settings.batch as f64
+        // Where images enter no op is at work, but the batch itself takes room.
+        let enters = |id: ValueId| self.images.iter().find(|(image, _)| *image == id).map_or(0, |(_, bytes)| *bytes);
+        let is_input = node.spans.iter().all(std::ops::Range::is_empty);
+        let images = if is_input { node.output.map_or(0, enters) } else { 0 };
+        let bytes = sum.activation_bytes.saturating_add(images) as f64 * self.settings.batch as f64
             + (sum.params() + sum.state) as f64 * element as f64;
         let total = self.memory.training_textbook_bytes as f64;
         sum.ram_share = if total > 0.0 { bytes / total } else { 0.0 };

@@ -42,6 +42,13 @@ impl Plan {
         self.nodes.get(&key)
     }
 
+    /// The innermost node that an op belongs to, as a path of ids.
+    pub fn node_of(&self, op: usize) -> Option<&[NodeId]> {
+        let owns = |node: &NodePlan| node.spans.iter().any(|span| span.contains(&op));
+        let owners = self.nodes.iter().filter(|(_, node)| owns(node)).map(|(path, _)| path.as_slice());
+        owners.max_by_key(|path| path.len())
+    }
+
     /// The shape that a node gives.
     pub fn output_shape(&self, path: &[NodeId], id: NodeId) -> Option<&Shape> {
         self.node(path, id)?.output.map(|value| &self.program.value(value).shape)

@@ -60,6 +60,57 @@ pub struct Memory {
     pub training_planned_bytes: u64,
     /// What the planned training bytes are made of.
     pub training: Breakdown,
+    /// When they are held.
+    pub training_moment: Moment,
+    /// The op whose inputs and output are the textbook's largest pair, with the bytes that it reads and makes.
+    pub inference_pair: Option<Pair>,
+}
+
+/// The fullest moment of a training step. Ops are numbered as in the program that was planned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Moment {
+    /// Before the first op.
+    #[default]
+    Start,
+    /// While an op runs forward.
+    Forward {
+        /// Which.
+        op: usize,
+    },
+    /// While the loss is taken.
+    Loss,
+    /// While an op's gradients are made.
+    Backward {
+        /// Which.
+        op: usize,
+        /// Bytes of the workspace that are its scratch space; the rest are gradients of values.
+        scratch: u64,
+    },
+    /// While the optimizer changes the parameters.
+    Update,
+}
+
+impl Moment {
+    /// The same moment in the program before casts were put in.
+    fn without_casts(self, typed: &Program) -> Self {
+        let before = |op: usize| typed.ops.iter().take(op).filter(|other| !matches!(other.op, Op::Cast { .. })).count();
+        match self {
+            Self::Forward { op } => Self::Forward { op: before(op) },
+            Self::Backward { op, scratch } => Self::Backward { op: before(op), scratch },
+            other => other,
+        }
+    }
+}
+
+/// What one op reads and makes, in the textbook's account of one image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// Index of the op.
+    pub op: usize,
+    /// Bytes of its distinct inputs.
+    pub read_bytes: u64,
+    /// Bytes of its output; 0 where it has none of its own.
+    pub made_bytes: u64,
 }
 
 /// By op: whether its output takes memory of its own in the textbook's account. Views, dropout, and a pointwise activation
@@ -92,8 +143,8 @@ pub(super) fn memory(program: &Program, own: &[bool], totals: &Totals, settings:
     // Textbook. Inference: the largest pair of what an op reads and what it makes; an op without an output of its own reads
     // and makes the same memory.
     let mut alias: Vec<usize> = (0..program.values.len()).collect();
-    let mut largest = inputs;
-    for (op, own) in program.ops.iter().zip(own) {
+    let (mut largest, mut inference_pair) = (inputs, None);
+    for (index, (op, own)) in program.ops.iter().zip(own).enumerate() {
         let mut seen: Vec<usize> = op.inputs.iter().map(|input| alias[input.index()]).collect();
         seen.sort_unstable();
         seen.dedup();
@@ -103,7 +154,10 @@ pub(super) fn memory(program: &Program, own: &[bool], totals: &Totals, settings:
         let read =
             seen.iter().map(|&id| size(ValueId(u32::try_from(id).unwrap_or(u32::MAX)))).fold(0, u64::saturating_add);
         let made = if *own { op.outputs.iter().map(|&id| size(id)).fold(0, u64::saturating_add) } else { 0 };
-        largest = largest.max(read.saturating_add(made));
+        if read.saturating_add(made) > largest {
+            largest = read.saturating_add(made);
+            inference_pair = Some(Pair { op: index, read_bytes: read, made_bytes: made });
+        }
     }
     let inference_textbook_bytes = largest.saturating_add(params_bytes);
     let training_textbook_bytes =
@@ -111,7 +165,7 @@ pub(super) fn memory(program: &Program, own: &[bool], totals: &Totals, settings:
 
     let typed = in_dtype(program, settings.dtype);
     let replay = Replay::new(&typed, settings);
-    let training = replay.training(totals);
+    let (training, moment) = replay.training(totals);
     Memory {
         params_bytes,
         inference_textbook_bytes,
@@ -119,5 +173,7 @@ pub(super) fn memory(program: &Program, own: &[bool], totals: &Totals, settings:
         training_textbook_bytes,
         training_planned_bytes: training.total(),
         training,
+        training_moment: moment.without_casts(&typed),
+        inference_pair,
     }
 }

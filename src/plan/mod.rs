@@ -21,7 +21,7 @@ pub use diagnostic::{Diagnostic, Fix, Severity};
 pub use dtype::in_dtype;
 pub use layout::{CARD, Card, Layout, Route, layout};
 pub use lower::{NodePlan, Plan, plan, plan_graph};
-pub use memory::{Breakdown, Engine, Memory};
+pub use memory::{Breakdown, Engine, Memory, Moment, Pair};
 pub use receptive::{Field, receptive_fields};
 pub use remedies::{Remedy, RemedyKind, is_tight, remedies};
 pub use sight::{Sight, sight};

@@ -2,7 +2,7 @@
 //! it works, and when each value is dropped. Engine tests compare it with real allocations.
 
 use super::cost::{CostSettings, Totals};
-use super::memory::{Breakdown, Engine};
+use super::memory::{Breakdown, Engine, Moment};
 use crate::op::{Activation, DType, Op, Program, ValueId};
 
 /// The value whose memory a value shares, by value: itself, or the source of a view.
@@ -217,7 +217,7 @@ impl<'a> Replay<'a> {
     }
 
     /// The fullest moment of a training step.
-    pub(super) fn training(&self, totals: &Totals) -> Breakdown {
+    pub(super) fn training(&self, totals: &Totals) -> (Breakdown, Moment) {
         let batch = self.settings.batch;
         let parameters = totals.params().saturating_add(totals.state).saturating_mul(4);
         let optimizer =
@@ -233,10 +233,10 @@ impl<'a> Replay<'a> {
         let mut extras = 0_u64;
         let mut copies = 0_u64;
         let mut held_bytes = 0_u64;
-        let mut peak = fixed;
-        let mut consider = |candidate: Breakdown| {
-            if candidate.total() > peak.total() {
-                peak = candidate;
+        let mut peak = (fixed, Moment::Start);
+        let mut consider = |candidate: Breakdown, moment: Moment| {
+            if candidate.total() > peak.0.total() {
+                peak = (candidate, moment);
             }
         };
         for (index, op) in self.program.ops.iter().enumerate() {
@@ -264,21 +264,27 @@ impl<'a> Replay<'a> {
                 }
             }
             let all = if held.takes_over { held_bytes.saturating_sub(dying) } else { held_bytes };
-            consider(Breakdown {
-                activations: all.saturating_add(extras).saturating_mul(batch).saturating_add(copies),
-                workspace: held.forward.saturating_mul(batch),
-                ..fixed
-            });
+            consider(
+                Breakdown {
+                    activations: all.saturating_add(extras).saturating_mul(batch).saturating_add(copies),
+                    workspace: held.forward.saturating_mul(batch),
+                    ..fixed
+                },
+                Moment::Forward { op: index },
+            );
             held_bytes = held_bytes.saturating_sub(dying);
         }
         // The losses read the outputs; then nobody does.
         let judged: u64 =
             self.program.outputs.iter().map(|output| self.bytes(output.value)).fold(0, u64::saturating_add);
-        consider(Breakdown {
-            activations: held_bytes.saturating_add(extras).saturating_mul(batch).saturating_add(copies),
-            workspace: judged.saturating_mul(LOSS_FORWARD).saturating_mul(batch),
-            ..fixed
-        });
+        consider(
+            Breakdown {
+                activations: held_bytes.saturating_add(extras).saturating_mul(batch).saturating_add(copies),
+                workspace: judged.saturating_mul(LOSS_FORWARD).saturating_mul(batch),
+                ..fixed
+            },
+            Moment::Loss,
+        );
         for output in &self.program.outputs {
             let root = self.root[output.value.index()];
             if live[root] && keepers[root] == 0 {
@@ -286,11 +292,14 @@ impl<'a> Replay<'a> {
                 held_bytes = held_bytes.saturating_sub(self.bytes_of_root(root));
             }
         }
-        consider(Breakdown {
-            activations: held_bytes.saturating_add(extras).saturating_mul(batch).saturating_add(copies),
-            workspace: judged.saturating_mul(LOSS_BACKWARD).saturating_mul(batch),
-            ..fixed
-        });
+        consider(
+            Breakdown {
+                activations: held_bytes.saturating_add(extras).saturating_mul(batch).saturating_add(copies),
+                workspace: judged.saturating_mul(LOSS_BACKWARD).saturating_mul(batch),
+                ..fixed
+            },
+            Moment::Loss,
+        );
 
         // Backward: gradients wait for the step that takes them, deepest op first.
         let mut gradients = 0_u64;
@@ -318,12 +327,15 @@ impl<'a> Replay<'a> {
                 };
                 flow.give(input, buffer);
             }
-            consider(Breakdown {
-                gradients,
-                activations: held_bytes.saturating_add(extras).saturating_mul(batch).saturating_add(copies),
-                workspace: flow.bytes.saturating_add(held.backward).saturating_mul(batch),
-                ..fixed
-            });
+            consider(
+                Breakdown {
+                    gradients,
+                    activations: held_bytes.saturating_add(extras).saturating_mul(batch).saturating_add(copies),
+                    workspace: flow.bytes.saturating_add(held.backward).saturating_mul(batch),
+                    ..fixed
+                },
+                Moment::Backward { op: index, scratch: held.backward.saturating_mul(batch) },
+            );
             if let Some(got) = got {
                 flow.drop(got);
             }
@@ -346,7 +358,8 @@ impl<'a> Replay<'a> {
             .map(crate::op::ParamSpec::elements)
             .max()
             .unwrap_or(0);
-        consider(Breakdown { gradients, activations: 0, workspace: largest.saturating_mul(8), ..fixed });
+        let update = Breakdown { gradients, activations: 0, workspace: largest.saturating_mul(8), ..fixed };
+        consider(update, Moment::Update);
         peak
     }
 

@@ -82,6 +82,40 @@ fn planned_training_never_is_below_its_own_parts() {
 }
 
 #[test]
+fn the_layers_behind_the_memory_of_the_exercise_net_are_named() {
+    let document = crate::presets::find("exercise-net").unwrap();
+    let plan = plan(&document);
+    let found = exercise(50, DType::F32);
+    let name = |op| {
+        let path = plan.node_of(op).unwrap();
+        document.graph.node(path[0]).unwrap().name.clone()
+    };
+    // The second convolution reads 100·150·100·4 bytes and makes 50·75·200·4: more than any other pair.
+    let pair = found.memory.inference_pair.unwrap();
+    assert_eq!((name(pair.op).as_str(), pair.read_bytes, pair.made_bytes), ("conv2", 6_000_000, 3_000_000));
+    // All outputs are kept until the way back, and the way back begins at the end.
+    let Moment::Backward { op, scratch } = found.memory.training_moment else { panic!("{:?}", found.memory) };
+    assert!(scratch <= found.memory.training.workspace);
+    assert!(["conv1", "conv2", "conv3"].contains(&name(op).as_str()));
+    // 16 bits put casts between the layers; the moment still names a layer.
+    let Moment::Backward { op, .. } = exercise(50, DType::F16).memory.training_moment else {
+        panic!("not on the way back")
+    };
+    assert!(plan.node_of(op).is_some());
+}
+
+#[test]
+fn the_shares_of_ram_add_up_with_the_images() {
+    let document = crate::presets::find("exercise-net").unwrap();
+    let (plan, found) = (plan(&document), exercise(50, DType::F32));
+    let share = |name: &str| found.node(plan.node(&[], document.graph.by_name(name).unwrap().id).unwrap()).ram_share;
+    // 200·300·3·4·50 = 36,000,000 of 565,613,600 bytes.
+    assert!((share("input") - 36_000_000.0 / 565_613_600.0).abs() < 1e-12);
+    let sum: f64 = document.graph.nodes.iter().map(|node| share(&node.name)).sum();
+    assert!((sum - 1.0).abs() < 1e-9, "{sum}");
+}
+
+#[test]
 fn a_dense_layer_on_a_map_offers_flatten_and_the_fix_works() {
     let document = row(vec![input(28, 28, 1), Dense::default().into()]);
     let found = plan(&document);

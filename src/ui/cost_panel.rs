@@ -19,6 +19,8 @@ pub(super) struct Row {
     pub(super) family: Option<Family>,
     pub(super) cells: [String; 9],
     pub(super) share: f64,
+    /// The cells for other programs: plain numbers, bytes.
+    plain: [String; 9],
 }
 
 /// Titles, widths and what they mean.
@@ -32,8 +34,16 @@ pub(super) const COLUMNS: [(&str, f32, &str); 10] = [
     ("MACs", 88.0, "Multiply-adds for one image: one multiplication and one addition together"),
     ("Activations", 78.0, "Bytes of its output for one image; 0 where it shares the memory of its input"),
     ("Sees", 74.0, "Receptive field: how much of the input one output value can see, height × width in pixels"),
-    ("Share of RAM", 108.0, "Share of the textbook's training RAM: its parameters and its output for the whole batch"),
+    (
+        "Share of RAM",
+        108.0,
+        "Share of the textbook's training RAM: its parameters, and its output (of an input: the images) for the whole batch",
+    ),
 ];
+/// Heads of the columns for other programs.
+const PLAIN: &str = "Layer,Kind,Output,Trainable,Frozen,State,MACs,Activation bytes,Receptive field,Share of RAM";
+/// The column with the share of RAM, and the one behind which it stands: in sight also where room is short.
+const SHARE: (usize, usize) = (9, 2);
 /// Columns that are left out while all their rows are zero: frozen parameters and state.
 const OPTIONAL: [usize; 2] = [4, 5];
 /// From here on table and RAM stand side by side.
@@ -114,6 +124,17 @@ impl CostPanel {
                 id,
                 family,
                 share: cost.ram_share,
+                plain: [
+                    name.clone(),
+                    kind.clone(),
+                    output.replace(',', "").replace(" × ", "x"),
+                    cost.trainable.to_string(),
+                    cost.frozen.to_string(),
+                    cost.state.to_string(),
+                    cost.macs.to_string(),
+                    cost.activation_bytes.to_string(),
+                    if h == 0 { String::new() } else { format!("{h}x{w}") },
+                ],
                 cells: [
                     name,
                     kind,
@@ -152,9 +173,10 @@ impl CostPanel {
         };
         let layers = format!("{} layers", text::count(self.rows.len() as u64));
         let totals = row(NodeId(0), None, "Total".into(), layers, String::new(), sum);
-        self.columns = (0..COLUMNS.len())
-            .filter(|at| !OPTIONAL.contains(at) || totals.cells.get(*at).is_some_and(|sum| sum != "0"))
-            .collect();
+        let (share, behind) = SHARE;
+        let order = (0..=behind).chain([share]).chain(behind + 1..share);
+        self.columns =
+            order.filter(|at| !OPTIONAL.contains(at) || totals.cells.get(*at).is_some_and(|sum| sum != "0")).collect();
         self.totals = (!self.rows.is_empty()).then_some(totals);
     }
 
@@ -165,7 +187,7 @@ impl CostPanel {
     fn table_ui(&self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         ui.horizontal(|ui| {
             if ui.available_width() > 620.0 {
-                kit::weak(ui, "One image, unless said otherwise. A MAC is one multiplication with its addition.");
+                kit::weak(ui, "One image; the share of RAM is of training the whole batch. A MAC is one multiplication with its addition.");
             }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 if ui.button("Copy as Markdown").on_hover_text("Put the table on the clipboard as Markdown").clicked() {
@@ -186,12 +208,14 @@ impl CostPanel {
     }
 
     fn csv(&self) -> String {
-        let mut text = COLUMNS.map(|(title, ..)| title).join(",");
-        text.push('\n');
+        let mut text = format!("{PLAIN}\n");
         for row in self.all_rows() {
-            let cells: Vec<String> =
-                row.cells.iter().map(|cell| format!("\"{}\"", cell.replace('"', "\"\""))).collect();
-            let _ = writeln!(text, "{},{:.4}", cells.join(","), row.share);
+            let cells = row
+                .plain
+                .iter()
+                .enumerate()
+                .map(|(at, cell)| if at < 2 { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.clone() });
+            let _ = writeln!(text, "{},{:.6}", cells.collect::<Vec<_>>().join(","), row.share);
         }
         text
     }

@@ -4,7 +4,8 @@ use super::kit;
 use super::settings::Settings;
 use super::theme::{Tokens, size};
 use super::{PanelCx, UiCommand};
-use crate::plan::Memory;
+use crate::graph::NodeId;
+use crate::plan::{Memory, Moment};
 use crate::text;
 use egui::{RichText, Ui, vec2};
 
@@ -41,7 +42,7 @@ impl MemoryView {
                 ),
             ],
         );
-        kit::weak(ui, inference_words(memory));
+        kit::weak(ui, format!("{}\n{}", inference_sum(cx), inference_words(memory)));
         ui.add_space(size::STEP);
 
         let measured = cx.run.filter(|run| run.revision == cx.revision).and_then(|run| run.measured_bytes);
@@ -63,9 +64,10 @@ impl MemoryView {
                 ("Measured", measured, "The most the engine really held, counted by its allocator"),
             ],
         );
-        kit::weak(ui, training_words(memory, measured, element));
+        kit::weak(ui, format!("{}\n{}", training_sum(cx), training_words(memory, measured, element)));
         ui.add_space(size::HALF);
         breakdown_ui(ui, memory);
+        moment_ui(cx, ui, out);
     }
 
     fn settings_ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
@@ -100,6 +102,85 @@ fn section(ui: &mut Ui, heading: &str, rows: &[(&str, Option<u64>, &str)]) {
             ));
         });
     }
+}
+
+/// The textbook's sum for one image: "conv2 reads 6.00 MB and makes 3.00 MB; with parameters of 3.61 MB that is 12.61 MB."
+pub(super) fn inference_sum(cx: &PanelCx<'_>) -> String {
+    let memory = &cx.cost.memory;
+    let (params, sum) = (text::bytes(memory.params_bytes), text::bytes(memory.inference_textbook_bytes));
+    match memory.inference_pair.and_then(|pair| Some((pair, place(cx, pair.op)?))) {
+        Some((pair, place)) => format!(
+            "Textbook: {} reads {} and makes {}, more than any other layer; with parameters of {params} that is {sum}.",
+            place.name,
+            text::bytes(pair.read_bytes),
+            text::bytes(pair.made_bytes),
+        ),
+        None => format!("Textbook: the image and parameters of {params} are {sum}."),
+    }
+}
+
+/// The textbook's sum for a step: batch × (images + outputs) + parameters, in numbers.
+pub(super) fn training_sum(cx: &PanelCx<'_>) -> String {
+    let memory = &cx.cost.memory;
+    let images = cx.cost.images.iter().map(|(_, bytes)| *bytes).fold(0, u64::saturating_add);
+    format!(
+        "Textbook: {} × ({} an image + {} its outputs) + {} parameters = {}.",
+        text::count(cx.cost.settings.batch),
+        text::bytes(images),
+        text::bytes(cx.cost.totals.activation_bytes),
+        text::bytes(memory.params_bytes),
+        text::bytes(memory.training_textbook_bytes),
+    )
+}
+
+/// A layer that a figure points to.
+struct Pointed<'a> {
+    path: &'a [NodeId],
+    name: String,
+}
+
+/// The layer of an op, by the names of the groups around it and its own.
+fn place<'a>(cx: &PanelCx<'a>, op: usize) -> Option<Pointed<'a>> {
+    let path = cx.plan.node_of(op)?;
+    let names = (1..=path.len()).filter_map(|depth| {
+        let (last, outer) = path.get(..depth)?.split_last()?;
+        Some(cx.document.graph.at(outer)?.node(*last)?.name.as_str())
+    });
+    Some(Pointed { path, name: names.collect::<Vec<_>>().join(" / ") })
+}
+
+/// When the planned bytes are held, and by which layer; a click shows it.
+fn moment_ui(cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+    let memory = &cx.cost.memory;
+    let workspace = memory.training.workspace;
+    let (op, words) = match memory.training_moment {
+        Moment::Start => return,
+        Moment::Forward { op } => {
+            (Some(op), format!("on the way forward; its scratch space is the workspace of {}", text::bytes(workspace)))
+        }
+        Moment::Backward { op, scratch } => (
+            Some(op),
+            format!(
+                "on the way back; of the workspace {} are its scratch space and {} gradients of values. A smaller batch \
+                 shrinks both",
+                text::bytes(scratch),
+                text::bytes(workspace.saturating_sub(scratch)),
+            ),
+        ),
+        Moment::Loss => (None, "while the loss is taken".to_owned()),
+        Moment::Update => (None, "while the optimizer changes the parameters".to_owned()),
+    };
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = 4.0;
+        kit::weak(ui, "The fullest moment of the plan:");
+        if let Some(place) = op.and_then(|op| place(cx, op)) {
+            let link = ui.link(&place.name).on_hover_text("Show this layer on the canvas");
+            if let (true, Some((node, path))) = (link.clicked(), place.path.split_last()) {
+                out.push(UiCommand::Reveal { path: path.to_vec(), node: Some(*node), link: None });
+            }
+        }
+        kit::weak(ui, format!("{words}."));
+    });
 }
 
 fn inference_words(memory: &Memory) -> String {

@@ -4,6 +4,7 @@ use super::{GestureTracker, finding_ui, row, section};
 use crate::graph::Edit;
 use crate::text;
 use crate::ui::fields::number;
+use crate::ui::memory_view::{inference_sum, training_sum};
 use crate::ui::theme::{self, Tokens, size};
 use crate::ui::{PanelCx, UiCommand};
 use egui::{RichText, Ui};
@@ -75,7 +76,10 @@ fn memory_ui(ui: &mut Ui, cx: &PanelCx<'_>) {
         ui,
         "Textbook",
         Some(memory.training_textbook_bytes),
-        "Batch × (input + all outputs) + parameters: what the exercise in the book computes.",
+        &format!(
+            "Batch × (input + all outputs) + parameters: what the exercise in the book computes.\n{}",
+            training_sum(cx)
+        ),
     );
     line(
         ui,
@@ -104,6 +108,6 @@ fn memory_ui(ui: &mut Ui, cx: &PanelCx<'_>) {
         line(ui, "Workspace", Some(parts.workspace), "Gradients of values, and scratch space of the op at work");
     });
     ui.label(RichText::new("Prediction, one image").small().color(tokens.text_weak));
-    line(ui, "Textbook", Some(memory.inference_textbook_bytes), "The largest pair of input and output, + parameters");
+    line(ui, "Textbook", Some(memory.inference_textbook_bytes), &inference_sum(cx));
     line(ui, "Planned", Some(memory.inference_planned_bytes), "What this program will hold");
 }
