@@ -24,7 +24,7 @@ pub enum EngineError {
         found: String,
     },
     /// A head that cannot be judged.
-    #[error("Head {output:?}: {rule} Received {found}. Change the head or the data.")]
+    #[error("The head of {output}: {rule} Received {found}. Change the head or the data.")]
     Head {
         /// The output it judges.
         output: String,
@@ -33,6 +33,9 @@ pub enum EngineError {
         /// What was found.
         found: String,
     },
+    /// A head that does not fit the network.
+    #[error(transparent)]
+    Unjudged(#[from] crate::plan::HeadFault),
     /// Nothing would change.
     #[error(
         "Training needs at least one layer that learns. Found none. Add a convolution or dense layer, or unfreeze one."

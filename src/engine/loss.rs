@@ -6,6 +6,7 @@ use super::ops::Val;
 use crate::data::BatchTarget;
 use crate::graph::{Head, Loss, Metric, Target};
 use crate::op::{Activation, Op, OpNode, Program, ValueId};
+use crate::plan::check_head;
 use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData, activation};
 
 /// A head with the value it looks at.
@@ -35,40 +36,22 @@ impl Judge {
     /// A head without an output or a target, or of a weight that is not a positive number.
     pub(super) fn all(program: &Program, heads: &[Head]) -> Result<Vec<Self>, EngineError> {
         if heads.is_empty() {
-            let (output, rule) = (String::new(), "A network needs at least one head to be trained.");
+            let (output, rule) = ("the network".into(), "A network needs at least one head to be trained.");
             return Err(EngineError::Head { output, rule, found: "none".into() });
         }
         heads.iter().map(|head| Self::new(program, head)).collect()
     }
 
     fn new(program: &Program, head: &Head) -> Result<Self, EngineError> {
-        let error = |rule, found: String| EngineError::Head { output: head.output.clone(), rule, found };
-        let named = program.outputs.iter().find(|output| output.name == head.output);
-        let only = if head.output.is_empty() { program.outputs.first() } else { None };
-        let output = named
-            .or(only)
-            .ok_or_else(|| error("A head must judge an output of the network.", "no such output".into()))?;
-        if head.target == Target::None {
-            return Err(error("A head must have a target to be trained.", "none".into()));
-        }
-        if !(head.weight.is_finite() && head.weight > 0.0) {
-            return Err(error("The weight of a head must be a positive number.", head.weight.to_string()));
-        }
+        let output = check_head(program, head)?;
         let last = maker(program, output.value);
         let value = match (last.map(|node| (&node.op, &node.inputs[..])), head.loss) {
             (Some((Op::Activation(Activation::Softmax), [input])), Loss::CrossEntropy { .. })
             | (Some((Op::Activation(Activation::Sigmoid), [input])), Loss::BinaryCrossEntropy { .. }) => *input,
             _ => output.value,
         };
-        let shape = &program.value(value).shape;
-        match (head.target, shape.as_map()) {
-            (Target::Class, Some((_, h, w))) if (h, w) != (1, 1) => Err(error(
-                "Classes of images need a vector of scores. Insert a global pooling or Flatten.",
-                shape.to_string(),
-            )),
-            (Target::Map, None) => Err(error("Classes of pixels need a map of scores.", shape.to_string())),
-            _ => Ok(Self { head: head.clone(), value }),
-        }
+        // Texts and metrics name the layer, also where the head itself names none.
+        Ok(Self { head: Head { output: output.name.clone(), ..head.clone() }, value })
     }
 
     /// The prefix of this head's metrics: nothing if it is the only one.

@@ -1,6 +1,7 @@
 //! Lowers a document to a program. Never fails as a whole: the valid part keeps its numbers, the rest gets diagnostics.
 
 use super::diagnostic::{Diagnostic, Fix, Severity, fixes};
+use super::heads::{self, HeadFault};
 use crate::graph::{Content, Document, Edit, Graph, Group, Link, Node, NodeId, Place};
 use crate::layers::{Arity, LayerKind as _};
 use crate::op::{Lowering, Program, Shape, ShapeError, ValueId};
@@ -27,6 +28,8 @@ pub struct Plan {
     pub nodes: HashMap<Vec<NodeId>, NodePlan>,
     /// What is wrong, in order of the drawing.
     pub diagnostics: Vec<Diagnostic>,
+    /// Why its heads cannot judge it: it can be counted, but not trained.
+    pub head_fault: Option<HeadFault>,
 }
 
 impl Plan {
@@ -70,6 +73,17 @@ impl Plan {
             if found.name.is_empty() { found.message.clone() } else { format!("{}: {}", found.name, found.message) }
         })
     }
+
+    /// Why it cannot be trained, as one sentence: an error, no output, or a head that cannot judge.
+    pub fn training_problem(&self) -> Option<String> {
+        let empty = || {
+            let first = self.diagnostics.first().map(|found| found.message.clone());
+            first.unwrap_or_else(|| "Training needs a layer that gives an output. There is none. Add layers.".into())
+        };
+        self.first_error()
+            .or_else(|| self.program.outputs.is_empty().then(empty))
+            .or_else(|| self.head_fault.as_ref().map(ToString::to_string))
+    }
 }
 
 /// Lowers a document.
@@ -87,6 +101,7 @@ pub fn plan(document: &Document) -> Plan {
             ));
         }
     }
+    heads::warn(&mut plan, document);
     plan
 }
 
@@ -111,7 +126,7 @@ pub fn plan_graph(graph: &Graph) -> Plan {
         });
         walk.diagnostics.push(found);
     }
-    Plan { program: walk.lowering.finish(), nodes: walk.nodes, diagnostics: walk.diagnostics }
+    Plan { program: walk.lowering.finish(), nodes: walk.nodes, diagnostics: walk.diagnostics, head_fault: None }
 }
 
 fn whole(severity: Severity, message: String) -> Diagnostic {

@@ -7,6 +7,7 @@ mod compare;
 mod cost;
 mod diagnostic;
 mod dtype;
+mod heads;
 mod layout;
 mod lower;
 mod memory;
@@ -19,6 +20,7 @@ pub use compare::{Comparison, Fate, Kept, LayerDiff, LayerText, SettingDiff, com
 pub use cost::{Cost, CostSettings, NodeCost, OpCost, Totals, cost};
 pub use diagnostic::{Diagnostic, Fix, Severity};
 pub use dtype::in_dtype;
+pub use heads::{HeadFault, check_head, judged};
 pub use layout::{CARD, Card, Layout, Route, layout};
 pub use lower::{NodePlan, Plan, plan, plan_graph};
 pub use memory::{Breakdown, Engine, Memory, Moment, Pair};

@@ -150,7 +150,7 @@ impl App {
         entry(ui, "stop", busy, None, out);
         entry(ui, "stop_best", busy, None, out);
         ui.separator();
-        let is_ready = self.workspace.front().derived().plan.is_complete();
+        let is_ready = self.workspace.front().derived().plan.training_problem().is_none();
         entry(ui, "find_rate", !busy && is_ready, None, out);
         entry(ui, "enqueue", is_ready, None, out);
         ui.separator();
@@ -187,7 +187,7 @@ impl App {
     fn run_buttons_ui(&self, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         let busy = self.session.is_busy();
         let is_paused = self.session.run().is_some_and(|run| run.state == RunState::Paused);
-        let problem = self.workspace.front().derived().plan.first_error();
+        let problem = self.workspace.front().derived().plan.training_problem();
         let hover = |ui: &Ui, id: &str| command::hover_text(ui.ctx(), id);
         if !busy || is_paused {
             let (label, ready) = if is_paused { ("Go on", true) } else { ("Train", problem.is_none()) };

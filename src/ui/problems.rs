@@ -26,14 +26,20 @@ impl Panel for ProblemsPanel {
 
     fn ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         let list = worst_first(&cx.plan.diagnostics);
+        let problem = cx.plan.training_problem();
         if list.is_empty() {
             let (title, text) = if cx.document.graph.nodes.is_empty() {
-                ("Nothing to check yet", "Drag an Input and some layers onto the canvas.")
+                ("Nothing to check yet", "Drag an Input and some layers onto the canvas.".to_owned())
+            } else if let Some(problem) = problem {
+                ("No problems", format!("Every layer fits what feeds it. The network cannot be trained yet. {problem}"))
             } else {
-                ("No problems", "Every layer fits what feeds it. The network can be trained.")
+                ("No problems", "Every layer fits what feeds it. The network can be trained.".to_owned())
             };
-            kit::empty_ui(ui, title, text, None);
+            kit::empty_ui(ui, title, &text, None);
             return;
+        }
+        if problem.is_some() && cx.plan.is_complete() {
+            kit::weak(ui, "Every layer fits what feeds it, but the network cannot be trained:");
         }
         egui::ScrollArea::vertical().auto_shrink([false; 2]).show(ui, |ui| {
             for (index, found) in list.into_iter().enumerate() {

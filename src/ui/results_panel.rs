@@ -62,7 +62,11 @@ impl Panel for ResultsPanel {
         }
         let Some(run) = stored.or(cx.run) else {
             self.choose_ui(cx, None, ui, out);
-            let action = cx.plan.is_complete().then_some(("Train now", "Train the network on its data (Ctrl+Enter)"));
+            let action = cx
+                .plan
+                .training_problem()
+                .is_none()
+                .then_some(("Train now", "Train the network on its data (Ctrl+Enter)"));
             let text = "After each epoch stands here which classes the network takes for which, with the images.";
             if kit::empty_ui(ui, "No results yet", text, action) {
                 out.push(UiCommand::Train);

@@ -269,7 +269,7 @@ impl App {
 
     fn enqueue(&mut self) {
         let front = self.workspace.front();
-        if let Some(error) = front.derived().plan.first_error() {
+        if let Some(error) = front.derived().plan.training_problem() {
             self.message = Some(Message::new(error));
             return;
         }
@@ -285,7 +285,7 @@ impl App {
             return;
         }
         let front = self.workspace.front();
-        if let Some(error) = front.derived().plan.first_error() {
+        if let Some(error) = front.derived().plan.training_problem() {
             self.message = Some(Message::new(error));
             return;
         }
@@ -343,7 +343,7 @@ impl App {
             return;
         }
         let front = self.workspace.front();
-        if let Some(error) = front.derived().plan.first_error() {
+        if let Some(error) = front.derived().plan.training_problem() {
             self.message = Some(Message::new(error));
             return;
         }

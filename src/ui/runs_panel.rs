@@ -192,7 +192,8 @@ fn empty_ui(cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         kit::weak(ui, "Reading the runs…");
         return;
     }
-    let action = cx.plan.is_complete().then_some(("Train now", "Train the network on its data (Ctrl+Enter)"));
+    let action =
+        cx.plan.training_problem().is_none().then_some(("Train now", "Train the network on its data (Ctrl+Enter)"));
     let text = format!(
         "Every training is kept here, with its curves and weights. The folder is {}.",
         cx.runs.folder.display()

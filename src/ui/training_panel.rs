@@ -98,10 +98,12 @@ impl TrainingPanel {
             self.settings.epochs_ui(ui);
             self.settings.batch_ui(ui);
             self.settings.rate_ui(ui);
-            let can_search = !cx.runs.is_busy && cx.plan.is_complete();
+            let problem = cx.plan.training_problem();
+            let can_search = !cx.runs.is_busy && problem.is_none();
             let find = ui.add_enabled(can_search, egui::Button::new("Find rate"));
             let hover = "Train a copy for 100 steps with a growing learning rate, and see which one makes the loss fall fastest";
-            if find.on_hover_text(hover).on_disabled_hover_text("Rates are searched while nothing trains").clicked() {
+            let why = problem.unwrap_or_else(|| "Rates are searched while nothing trains".into());
+            if find.on_hover_text(hover).on_disabled_hover_text(why).clicked() {
                 out.push(UiCommand::Runs(RunsCommand::FindRate));
             }
             self.settings.optimizer_ui(ui);
@@ -110,9 +112,10 @@ impl TrainingPanel {
             if cx.runs.is_busy {
                 ui.separator();
                 apply_ui(cx, ui, out);
-                let queue = ui.add_enabled(cx.plan.is_complete(), egui::Button::new("Add to queue"));
+                let queue = ui.add_enabled(cx.plan.training_problem().is_none(), egui::Button::new("Add to queue"));
                 let hover = "Train the network as it is now once the runs before it have ended";
-                if queue.on_hover_text(hover).on_disabled_hover_text("The network has an error").clicked() {
+                let why = cx.plan.training_problem().unwrap_or_default();
+                if queue.on_hover_text(hover).on_disabled_hover_text(why).clicked() {
                     out.push(UiCommand::Runs(RunsCommand::Enqueue));
                 }
             }
@@ -259,7 +262,7 @@ fn queue_ui(cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
 }
 
 fn empty_ui(cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
-    if let Some(error) = cx.plan.first_error() {
+    if let Some(error) = cx.plan.training_problem() {
         kit::empty_ui(ui, "Not ready to train", &error, None);
         return;
     }
