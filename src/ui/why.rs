@@ -141,8 +141,18 @@ impl<'a> Layer<'a> {
         let mut lines = self.calculations(&["Parameters"]);
         let copies = self.plan.spans.len();
         if copies > 1 {
-            let rule = "copies, each with weights of its own";
-            lines.push(Line::sum(rule, &format!("{copies} ×"), self.cost.params()));
+            let params_of = |span: &std::ops::Range<usize>| {
+                let ops = self.cx.cost.ops.get(span.clone()).unwrap_or_default();
+                ops.iter().map(|op| op.trainable.saturating_add(op.frozen)).fold(0, u64::saturating_add)
+            };
+            let terms = copies_sum(&self.plan.spans.iter().map(params_of).collect::<Vec<_>>());
+            let whole = if copies == 2 { "both copies".into() } else { format!("all {copies} copies") };
+            lines.push(Line::sum(
+                &format!("{copies} copies, each with weights of its own"),
+                &terms,
+                self.cost.params(),
+            ));
+            lines.push(Line::words(format!("The figures of this layer are for {whole}; its sizes are those of each.")));
         }
         if self.cost.frozen > 0 {
             lines.push(Line::words(format!("{} of them are frozen.", text::count(self.cost.frozen))));
@@ -214,6 +224,16 @@ impl<'a> Layer<'a> {
     }
 }
 
+/// What the figures of copies are summed from: "2 × 4,672"; or each, since a first copy may read more or fewer channels.
+fn copies_sum(copies: &[u64]) -> String {
+    match copies {
+        [first, rest @ ..] if rest.iter().all(|other| other == first) => {
+            format!("{} × {}", copies.len(), text::count(*first))
+        }
+        _ => copies.iter().map(|copy| text::count(*copy)).collect::<Vec<_>>().join(" + "),
+    }
+}
+
 /// Shows an explanation. Terms that `leads` are links; the one that is clicked comes back.
 pub(super) fn lines_ui(ui: &mut Ui, lines: Vec<Line>, leads: impl Fn(Origin) -> Option<String>) -> Option<Origin> {
     let tokens = Tokens::of(ui);
@@ -243,4 +263,16 @@ pub(super) fn lines_ui(ui: &mut Ui, lines: Vec<Line>, leads: impl Fn(Origin) -> 
         });
     }
     clicked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// ResNet mini's blocks of 16 filters: 2 · (16·16·9) + 2 · 2·16 = 4,672 each.
+    #[test]
+    fn copies_are_multiplied_with_the_figure_of_one() {
+        assert_eq!(copies_sum(&[4_672, 4_672]), "2 × 4,672");
+        assert_eq!(copies_sum(&[896, 9_248]), "896 + 9,248");
+    }
 }
