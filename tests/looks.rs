@@ -90,8 +90,82 @@ fn the_command_palette_runs_adds_opens_shows_focuses_and_finds() {
     ask(window, "problems panel");
     window.get_by_label("No problems");
 
+    // What is typed into a setting that was gone to replaces its number.
+    ask(window, "batch setting");
+    steps(window, 4);
+    window.event(egui::Event::Text("10".into()));
+    steps(window, 2);
+    window.key_press(Key::Enter);
+    steps(window, 4);
+    assert_eq!(window.state().document().training.batch, 10);
+
     ask(window, "exercise");
     assert_eq!(window.state().workspace().documents.len(), 2);
+}
+
+/// What people type who do not know what a thing is called here.
+#[test]
+fn the_command_palette_knows_other_words() {
+    let mut opened = open("lenet5");
+    let window = &mut opened.window;
+    for words in ["ram", "memory", "csv"] {
+        ask(window, "problems panel");
+        assert!(window.query_by_label("Copy as CSV").is_none());
+        ask(window, words);
+        assert!(window.query_by_label("Copy as CSV").is_some(), "{words} finds the panel of costs");
+    }
+    ask(window, "f16");
+    assert!(has_focus(window, Role::ComboBox, "Element type: f32"));
+    ask(window, "color");
+    assert!(has_focus(window, Role::ComboBox, "Colour of the cards: Kind"));
+    near(window, "c1, Conv2D");
+    ask(window, "freeze");
+    let c1 = window.state().document().graph.by_name("c1").unwrap();
+    assert!(!c1.trainable);
+    // Presets are called as in the sidebar; their ids are found as well.
+    ask(window, "mnist-cnn");
+    assert_eq!(window.state().workspace().documents.len(), 2);
+}
+
+#[test]
+fn a_network_without_a_classifier_says_why_it_cannot_be_trained_and_how_it_can() {
+    let mut opened = open("exercise-net");
+    let window = &mut opened.window;
+    assert!(window.get_by_role_and_label(Role::Button, "Train").accesskit_node().is_disabled());
+    window.get_by_role_and_label(Role::Tab, "Problems").click();
+    steps(window, 6);
+    window.get_by_role_and_label(Role::Link, "Warning: conv3");
+    window.get_by_label_contains("the network cannot be trained");
+    window.get_all_by_role_and_label(Role::Button, "Insert global average pooling").next().unwrap().click();
+    steps(window, 6);
+    window.get_by_label("No problems");
+    assert!(!window.get_by_role_and_label(Role::Button, "Train").accesskit_node().is_disabled());
+}
+
+#[test]
+fn the_fit_button_shows_everything_and_escape_in_a_menu_keeps_the_selection() {
+    let mut opened = open("lenet5");
+    let window = &mut opened.window;
+    let width = |window: &Harness<'_, App>| window.get_by_label_contains("c1, Conv2D").rect().width();
+    window.get_by_role_and_label(Role::Button, "Fit").click();
+    steps(window, 30);
+    let whole = width(window);
+    near(window, "c1, Conv2D");
+    steps(window, 30);
+    assert!(width(window) > whole * 1.2, "F shows the selection: {} of {whole}", width(window));
+    window.get_by_role_and_label(Role::Button, "Fit").click();
+    steps(window, 30);
+    assert!((width(window) - whole).abs() < 1.0, "{} of {whole}", width(window));
+
+    let selected = window.state().workspace().front().selection.clone();
+    assert_eq!(selected.len(), 1);
+    window.get_by_role_and_label(Role::Button, "Edit").click();
+    steps(window, 4);
+    window.get_by_label_contains("Undo");
+    window.key_press(Key::Escape);
+    steps(window, 4);
+    assert!(window.query_by_label_contains("Undo").is_none(), "the menu is closed");
+    assert_eq!(window.state().workspace().front().selection, selected);
 }
 
 #[test]

@@ -80,7 +80,12 @@ pub const ALL: &[Spec] = &[
     window("preferences", "Preferences…", "Colours, scale and motion of the window", &[ctrl(Key::Comma)]),
     window("check_device", "Check device…", "Compare the chosen device with the CPU on small fixed cases", &[]),
     window("help", "Keys and help", "Show what every key does", &[plain(Key::F1), plain(Key::Questionmark)]),
-    canvas("fit", "Fit to window", "Show the whole network, or the selection", &[plain(Key::F), plain(Key::Home)]),
+    canvas(
+        "fit",
+        "Fit to window",
+        "Show the selection, or the whole network if nothing is selected",
+        &[plain(Key::F), plain(Key::Home)],
+    ),
     canvas("actual_size", "Actual size", "Show the network at 100 %", &[ctrl(Key::Num0)]),
     canvas(
         "delete",

@@ -49,16 +49,26 @@ pub fn focus(ctx: &egui::Context, name: &str) {
     ctx.request_repaint();
 }
 
-/// Takes the keyboard if this field was asked for; `Kernel` stands for the first of `Kernel height` and `Kernel width`.
-fn take_focus(response: &Response, name: &str) {
+/// Whether this field was asked for, told once; `Kernel` stands for the first of `Kernel height` and `Kernel width`.
+fn is_wanted(ctx: &egui::Context, name: &str) -> bool {
     let id = Id::unique("focus-field");
-    let Some((wanted, since)) = response.ctx.data(|data| data.get_temp::<(String, u64)>(id)) else { return };
-    let is_meant = name.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
-    let is_late = response.ctx.cumulative_pass_nr() > since + PATIENCE;
-    if is_meant || is_late {
-        response.ctx.data_mut(|data| data.remove_temp::<(String, u64)>(id));
+    let Some((wanted, since)) = ctx.data(|data| data.get_temp::<(String, u64)>(id)) else { return false };
+    // While a dialog is still in front, no field may have the keyboard.
+    if ctx.memory(|memory| memory.top_modal_layer().is_some()) {
+        ctx.request_repaint();
+        return false;
     }
-    if is_meant && !is_late {
+    let is_meant = name.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
+    let is_late = ctx.cumulative_pass_nr() > since + PATIENCE;
+    if is_meant || is_late {
+        ctx.data_mut(|data| data.remove_temp::<(String, u64)>(id));
+    }
+    is_meant && !is_late
+}
+
+/// Takes the keyboard if this field was asked for.
+pub(super) fn take_focus(response: &Response, name: &str) {
+    if is_wanted(&response.ctx, name) {
         response.request_focus();
         response.scroll_to_me(Some(egui::Align::Center));
     }
@@ -99,8 +109,12 @@ pub fn number<N: egui::emath::Numeric>(
     if !N::INTEGRAL {
         drag = drag.custom_formatter(|value, _| decimal(value));
     }
+    let takes_focus = is_wanted(ui.ctx(), name);
+    claim(ui, takes_focus);
     let response = ui.add(drag).on_hover_text(format!("{help} Drag or type.")).accessible_name(name);
-    take_focus(&response, name);
+    if takes_focus {
+        response.scroll_to_me(Some(egui::Align::Center));
+    }
     response
 }
 
@@ -349,6 +363,23 @@ mod tests {
         assert_eq!(next_of(&options, 2, "s"), Some(1));
         assert_eq!(next_of(&options, 0, "x"), None);
         assert_eq!(next_of(&options, 0, ""), None);
+    }
+
+    /// 10 typed into a batch of 50 is 10, not 5010.
+    #[test]
+    fn a_number_that_is_gone_to_is_replaced_by_what_is_typed() {
+        let show = |ui: &mut Ui, value: &mut u64| {
+            number(ui, value, 1..=9_999, "", "Batch", "Images per step.");
+        };
+        let mut hand = egui_kittest::Harness::new_ui_state(show, 50);
+        hand.run();
+        focus(&hand.ctx, "Batch");
+        hand.run();
+        hand.event(egui::Event::Text("10".into()));
+        hand.run();
+        hand.key_press(egui::Key::Enter);
+        hand.run();
+        assert_eq!(*hand.state(), 10);
     }
 
     #[test]

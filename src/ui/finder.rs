@@ -25,6 +25,8 @@ pub(super) enum Action {
         /// Whether it belongs to the network and not to the selected layer.
         of_network: bool,
     },
+    /// Gives the keyboard to a control elsewhere, by its name, and shows its panel.
+    Control(&'static str, &'static str),
 }
 
 /// One entry.
@@ -37,6 +39,48 @@ struct Entry {
     keys: String,
     icon: &'static str,
     action: Action,
+    /// Other words by which it is looked for.
+    words: String,
+}
+
+/// Other words for things, by the first words of their title; the likeliest first. They count less than titles.
+const WORDS: &[(&str, &str)] = &[
+    ("Cost", "ram memory csv bytes parameters macs flops multiply-adds table"),
+    ("Element type", "f16 f32 half float precision dtype fp16 fp32"),
+    ("Frozen of", "freeze unfreeze trainable fixed"),
+    ("Freeze", "frozen unfreeze trainable fixed"),
+    ("Colour of the cards", "color coloring colouring metric heatmap legend"),
+    ("Preferences", "color colours theme dark light scale settings"),
+    ("Training", "curves loss accuracy charts csv"),
+    ("Runs", "history experiments results csv"),
+    ("Bypass", "skip disable mute"),
+    ("Delete", "remove"),
+    ("Expand", "ungroup"),
+    ("Stop", "cancel abort"),
+    ("Find learning rate", "lr finder range"),
+    ("Learning rate", "lr step"),
+    ("Undo", "revert back"),
+];
+
+/// The other words of a title.
+fn words(title: &str) -> &'static str {
+    let is_meant = |name: &str| {
+        let rest = title.strip_prefix(name);
+        rest.is_some_and(|rest| rest.is_empty() || rest == "…" || rest.starts_with(' ') && name.ends_with(" of"))
+    };
+    WORDS.iter().find(|(name, _)| is_meant(name)).map_or("", |(_, words)| words)
+}
+
+/// A fit by other words: each word of the query must begin one of them, and an early one counts more; all count less than the
+/// same fit of a title.
+fn fit_words(query: &str, words: &str) -> Option<Hit> {
+    let (query, words) = (query.to_lowercase(), words.to_lowercase());
+    let mut score = -10;
+    for part in query.split_whitespace() {
+        let (rank, word) = words.split_whitespace().enumerate().find(|(_, word)| word.starts_with(part))?;
+        score += fuzzy::fit(part, word)?.score - i32::try_from(rank).unwrap_or(i32::MAX);
+    }
+    (!query.trim().is_empty()).then_some(Hit { score, at: Vec::new() })
 }
 
 /// A kind's first entries come before those of later kinds where both fit alike.
@@ -87,7 +131,12 @@ impl Finder {
                     let has_all = self.query.to_lowercase().split_whitespace().all(|word| text.contains(word));
                     has_all.then_some(Hit { score: -40, at: Vec::new() })
                 };
-                title.or_else(more).map(|hit| (at, hit))
+                let other = fit_words(&self.query, &entry.words);
+                let best = match (title, other) {
+                    (Some(title), Some(other)) if other.score > title.score => Some(other),
+                    (title, other) => title.or(other),
+                };
+                best.or_else(more).map(|hit| (at, hit))
             })
             .collect();
         if self.query.trim().is_empty() {
@@ -220,11 +269,16 @@ fn entries(ctx: &egui::Context, cx: &PanelCx<'_>, panels: &[Box<dyn Panel>]) -> 
         keys: String::new(),
         icon,
         action,
+        words: if matches!(kind, "Add layer" | "Go to layer") { String::new() } else { words(title).to_owned() },
     };
     let mut list = Vec::new();
     for spec in command::ALL.iter().filter(|spec| !matches!(spec.id, "palette" | "walk")) {
         let needs_none = matches!(spec.id, "fit" | "actual_size" | "select_all" | "paste" | "add" | "out");
         if spec.scope == Scope::Canvas && !needs_none && cx.selection.is_empty() {
+            if spec.id == "freeze" {
+                let action = Action::Ui(UiCommand::Notify("Select the layers to freeze first.".into()));
+                list.push(plain(spec.label, "Command", "Of selected layers: there are none", "command", action));
+            }
             continue;
         }
         let keys = command::keys_text(ctx, spec.id);
@@ -242,8 +296,16 @@ fn entries(ctx: &egui::Context, cx: &PanelCx<'_>, panels: &[Box<dyn Panel>]) -> 
             for (spec, ..) in list_fields(&mut layer) {
                 setting(spec.label, spec.help);
             }
+            if layer.has_weights() {
+                setting("Frozen", "Whether it keeps its weights while training");
+            }
         }
     }
+    let control = |name: &'static str, panel| Action::Control(name, panel);
+    let element = "Whether values are computed in 16 or 32 bits while training";
+    list.push(plain("Element type", "Training setting", element, "setting", control("Element type", "training")));
+    let colour = "What the colours stand for: kind, RAM, parameters, MACs, receptive field or measured time";
+    list.push(plain("Colour of the cards", "Setting", colour, "setting", control("Colour of the cards", "canvas")));
     for (name, help) in inspector::SETTINGS {
         let action = Action::Field { name: (*name).to_owned(), of_network: true };
         list.push(plain(name, "Training setting", help, "setting", action));
@@ -259,7 +321,11 @@ fn entries(ctx: &egui::Context, cx: &PanelCx<'_>, panels: &[Box<dyn Panel>]) -> 
     }
     for preset in presets::ALL {
         let action = Action::Ui(UiCommand::OpenPreset(preset.id.to_owned()));
-        list.push(plain(preset.id, "Open preset", preset.summary, "preset", action));
+        let name = preset.document().name;
+        list.push(Entry {
+            words: preset.id.to_owned(),
+            ..plain(&name, "Open preset", preset.summary, "preset", action)
+        });
     }
     for panel in panels {
         let action = Action::Ui(UiCommand::ShowPanel(panel.id()));
@@ -281,6 +347,7 @@ mod tests {
             keys: String::new(),
             icon: "command",
             action: Action::Command("fit"),
+            words: words(title).to_owned(),
         };
         let entries =
             vec![entry("Training", "Show panel"), entry("Train", "Command"), entry("Trainable", "Go to layer")];
@@ -290,5 +357,28 @@ mod tests {
         finder.query = "zzz".into();
         finder.search();
         assert!(finder.found.is_empty());
+    }
+
+    #[test]
+    fn other_words_find_what_is_called_otherwise_but_titles_come_first() {
+        for (query, title) in [
+            ("ram", "Cost"),
+            ("memory", "Cost"),
+            ("csv", "Cost"),
+            ("f16", "Element type"),
+            ("half", "Element type"),
+            ("freeze", "Frozen of conv1"),
+            ("color", "Colour of the cards"),
+        ] {
+            assert!(fit_words(query, words(title)).is_some(), "{query} finds {title}");
+        }
+        // Only from the start of a word, and never with an empty query.
+        assert_eq!(fit_words("am", words("Cost")), None);
+        assert_eq!(fit_words("", words("Cost")), None);
+        // A layer that happens to begin alike has none of them.
+        assert_eq!(words("Costly"), "");
+        assert!(
+            fuzzy::fit("freeze", "Freeze").unwrap().score > fit_words("freeze", words("Frozen of a")).unwrap().score
+        );
     }
 }

@@ -32,6 +32,12 @@ impl App {
 
     /// Takes Escape for what lies on top, before the canvas lets its selection go.
     pub(super) fn take_escape(&mut self, ctx: &Context) {
+        // A menu would close in this frame before the canvas asks whether one is open.
+        let is_menu = egui::Popup::is_any_open(ctx) && !self.finder.is_open();
+        if is_menu && ctx.input_mut(|input| input.consume_key(egui::Modifiers::NONE, egui::Key::Escape)) {
+            egui::Popup::close_all(ctx);
+            return;
+        }
         let is_meant = self.finder.is_open() || self.is_preferences_open || self.find.has_keyboard();
         if !is_meant || !ctx.input_mut(|input| input.consume_key(egui::Modifiers::NONE, egui::Key::Escape)) {
             return;
@@ -73,6 +79,10 @@ impl App {
                 } else {
                     fields::focus(ctx, &name);
                 }
+            }
+            Some(Action::Control(name, panel)) => {
+                out.push(UiCommand::ShowPanel(panel));
+                fields::focus(ctx, name);
             }
             None => {}
         }

@@ -115,7 +115,9 @@ impl Settings {
     pub(super) fn dtype_ui(&mut self, ui: &mut Ui) {
         let names = DType::ALL.map(|dtype| (dtype.id(), dtype.id()));
         let hover = "Element type of values while training: f16 halves activations where the device supports it";
-        if let Some(id) = choose(ui, "Element type", &names, self.spec.dtype.id(), 56.0, hover) {
+        let (chosen, response) = choose(ui, "Element type", &names, self.spec.dtype.id(), 56.0, hover);
+        super::fields::take_focus(&response, "Element type");
+        if let Some(id) = chosen {
             self.spec.dtype = DType::ALL.into_iter().find(|dtype| dtype.id() == id).unwrap_or_default();
         }
     }
@@ -123,7 +125,7 @@ impl Settings {
     /// Optimizer.
     pub(super) fn optimizer_ui(&mut self, ui: &mut Ui) {
         let hover = "How gradients become steps. Its state takes RAM: Adam keeps two numbers per parameter";
-        let chosen = choose(ui, "Optimizer", &OPTIMIZERS, self.spec.optimizer.id(), 92.0, hover);
+        let (chosen, _) = choose(ui, "Optimizer", &OPTIMIZERS, self.spec.optimizer.id(), 92.0, hover);
         if let Some(optimizer) = chosen.and_then(Optimizer::from_id) {
             self.spec.optimizer = optimizer;
         }
@@ -132,7 +134,7 @@ impl Settings {
     /// Schedule of the learning rate.
     pub(super) fn schedule_ui(&mut self, ui: &mut Ui) {
         let hover = "How the learning rate changes during the run";
-        let chosen = choose(ui, "Schedule", &SCHEDULES, self.spec.schedule.id(), 92.0, hover);
+        let (chosen, _) = choose(ui, "Schedule", &SCHEDULES, self.spec.schedule.id(), 92.0, hover);
         if let Some(schedule) = chosen.and_then(Schedule::from_id) {
             self.spec.schedule = schedule;
         }
@@ -146,7 +148,7 @@ fn choose(
     now: &str,
     width: f32,
     hover: &str,
-) -> Option<&'static str> {
+) -> (Option<&'static str>, Response) {
     let mut chosen = None;
     let name = name_of(names, now);
     let combo = egui::ComboBox::from_id_salt(label).width(width).selected_text(name).show_ui(ui, |ui| {
@@ -157,6 +159,5 @@ fn choose(
         }
     });
     combo.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, format!("{label}: {name}")));
-    combo.response.on_hover_text(hover);
-    chosen
+    (chosen, combo.response.on_hover_text(hover))
 }

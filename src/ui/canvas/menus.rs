@@ -216,8 +216,9 @@ pub(super) fn zoom_buttons(ui: &mut Ui, view: View, canvas: Rect) {
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             egui::Frame::new().fill(tokens.floating).corner_radius(size::RADIUS).show(ui, |ui| {
                 ui.spacing_mut().item_spacing.x = 2.0;
-                if ui.button("Fit").on_hover_text("Show the whole network (F, Home)").clicked() {
-                    super::request(ui.ctx(), super::Request::Fit);
+                let hover = "Show everything that is open here. F or Home shows the selection, or everything if nothing is selected";
+                if ui.button("Fit").on_hover_text(hover).clicked() {
+                    super::request(ui.ctx(), super::Request::FitAll);
                 }
                 let percent = format!("{:.0} %", view.zoom * 100.0);
                 if ui.button(percent).on_hover_text("Show at 100 % (Ctrl+0)").clicked() {

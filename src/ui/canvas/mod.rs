@@ -55,6 +55,8 @@ pub enum Request {
     /// Show the selection, or everything.
     #[default]
     Fit,
+    /// Show everything, whatever is selected.
+    FitAll,
     /// 100 %.
     ActualSize,
     /// Type another name for the selected layer.
@@ -304,6 +306,7 @@ impl CanvasPanel {
     fn obey(&mut self, cx: &PanelCx<'_>, ui: &Ui, rect: Rect) {
         match ui.data_mut(|data| data.remove_temp::<Request>(Id::unique("canvas-request"))) {
             Some(Request::Fit) => self.fit(cx.selection, rect),
+            Some(Request::FitAll) => self.fit(&[], rect),
             Some(Request::ActualSize) => {
                 self.fitted = None;
                 self.view.zoom_about(rect.center(), 1.0 / self.view.zoom);

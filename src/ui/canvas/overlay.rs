@@ -101,6 +101,7 @@ fn choice(ui: &mut Ui, metric: &mut Metric) {
         });
         let name = format!("Colour of the cards: {}", metric.label());
         combo.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, &name));
+        crate::ui::fields::take_focus(&combo.response, "Colour of the cards");
         combo.response.on_hover_text(metric.help());
     });
 }
