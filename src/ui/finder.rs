@@ -50,7 +50,7 @@ const WORDS: &[(&str, &str)] = &[
     ("Frozen of", "freeze unfreeze trainable fixed"),
     ("Freeze", "frozen unfreeze trainable fixed"),
     ("Colour of the cards", "color coloring colouring metric heatmap legend"),
-    ("Preferences", "color colours theme dark light scale settings"),
+    ("Preferences", "theme dark light scale settings color colours"),
     ("Training", "curves loss accuracy charts csv"),
     ("Runs", "history experiments results csv"),
     ("Bypass", "skip disable mute"),
