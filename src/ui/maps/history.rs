@@ -266,6 +266,6 @@ fn says_ui(cx: &PanelCx<'_>, snapshot: &Snapshot, ui: &mut Ui) {
     let said: Vec<String> =
         snapshot.top.iter().take(3).map(|score| format!("{} {:.1} %", score.name, score.probability * 100.0)).collect();
     let truth = snapshot.label.map_or_else(String::new, |label| format!("It is {}. ", name(label)));
-    kit::weak(ui, format!("{truth}It said then: {}", said.join(", ")))
-        .on_hover_text("Snapshots are of the first validation image");
+    kit::weak(ui, format!("First validation image. {truth}It said then: {}", said.join(", ")))
+        .on_hover_text("Snapshots are always of the first validation image, whatever image is chosen on the left");
 }

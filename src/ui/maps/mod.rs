@@ -82,6 +82,8 @@ pub struct MapsPanel {
     /// The cell that was clicked, and the one under the pointer.
     chosen: Option<Cell>,
     hovered: Option<Cell>,
+    /// The enlarged map appears now and takes the keys.
+    takes_focus: bool,
     first_map: u32,
     sense: bool,
     pins: Vec<Pin>,
@@ -113,6 +115,7 @@ impl Default for MapsPanel {
             filter_channel: None,
             chosen: None,
             hovered: None,
+            takes_focus: false,
             first_map: 0,
             sense: false,
             pins: Vec::new(),
@@ -170,7 +173,7 @@ impl Panel for MapsPanel {
         }
         ui.add_space(2.0);
         // Over which cell the pointer is, is found anew in every frame; the image shows the one of the frame before.
-        let before = self.hovered.take();
+        let before = self.hovered.take().filter(|_| !self.is_held());
         let frame = egui::Frame::new().inner_margin(egui::Margin { left: 0, right: 12, top: 0, bottom: 0 });
         egui::Panel::left("maps-image")
             .exact_size(picture::WIDTH + 22.0)
@@ -230,6 +233,11 @@ impl MapsPanel {
         }
     }
 
+    /// Whether everything shown belongs to the clicked cell: what moves it cannot follow the pointer.
+    fn is_held(&self) -> bool {
+        self.sense && self.chosen.is_some()
+    }
+
     fn look(&mut self) -> Look {
         let image = match &self.source {
             Source::Data(split) => ImageRef::Item { split: *split, index: self.index },
@@ -242,7 +250,10 @@ impl MapsPanel {
             layer: self.looked().to_owned(),
             image,
             filter_channel: self.filter_channel,
-            cell: if self.mode == Mode::Maps { self.chosen.map(|cell| self.hovered.unwrap_or(cell)) } else { None },
+            cell: self
+                .chosen
+                .filter(|_| self.mode == Mode::Maps)
+                .map(|cell| if self.is_held() { cell } else { self.hovered.unwrap_or(cell) }),
             first_map: self.first_map,
             // The effective field follows clicks: it takes longer than the pointer would wait.
             sense: self.chosen.filter(|_| self.sense && self.mode == Mode::Maps),

@@ -58,6 +58,7 @@ impl MapsPanel {
         if clicked.is_some() {
             self.chosen = clicked;
             self.first_map = 0;
+            self.takes_focus = true;
         }
     }
 
@@ -83,6 +84,7 @@ impl MapsPanel {
         if response.clicked() {
             self.chosen = Some(response.interact_pointer_pos().map_or(Cell::default(), at));
             self.first_map = 0;
+            self.takes_focus = true;
         }
         let under = response.hover_pos().and_then(|at| value_at(plane, rect, at));
         response.on_hover_ui(|ui| {
@@ -150,6 +152,10 @@ impl MapsPanel {
             self.hovered = Some(cell);
             ui.ctx().set_cursor_icon(egui::CursorIcon::Crosshair);
         }
+        if std::mem::take(&mut self.takes_focus) {
+            // Else the arrow keys would go to the canvas.
+            response.request_focus();
+        }
         if response.clicked() {
             response.request_focus();
             if let Some(cell) = response.interact_pointer_pos().and_then(at) {
@@ -161,7 +167,8 @@ impl MapsPanel {
             EventFilter { horizontal_arrows: true, vertical_arrows: true, escape: true, ..EventFilter::default() };
         ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
         let size = probe.map().unwrap_or([1, 1, channels]);
-        for (cell, color) in [(Some(chosen), theme::SIGHT), (self.hovered, tokens.accent)] {
+        let hovered = self.hovered.filter(|_| !self.is_held());
+        for (cell, color) in [(Some(chosen), theme::SIGHT), (hovered, tokens.accent)] {
             if let Some(cell) = cell.filter(|cell| !is_map || cell.channel == chosen.channel) {
                 outline(ui, cell, is_map, size, rect, color);
             }
