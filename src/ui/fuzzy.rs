@@ -16,7 +16,7 @@ const START: i32 = 6;
 const RUN: i32 = 12;
 /// Less for every letter that was left out in between, up to a limit.
 const GAP: i32 = 1;
-const MOST_GAP: i32 = 10;
+const MOST_GAP: i32 = 20;
 
 /// Fits `query` to `text`: all its letters in this order, upper and lower case alike, words of the query anywhere in the text.
 /// `None` if they are not there. An empty query fits everything.
