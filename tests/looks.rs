@@ -116,6 +116,15 @@ fn the_command_palette_knows_other_words() {
     }
     ask(window, "f16");
     assert!(has_focus(window, Role::ComboBox, "Element type: f32"));
+    ask(window, "color");
+    assert!(has_focus(window, Role::ComboBox, "Colour of the cards: Kind"));
+    near(window, "c1, Conv2D");
+    ask(window, "freeze");
+    let c1 = window.state().document().graph.by_name("c1").unwrap();
+    assert!(!c1.trainable);
+    // Presets are called as in the sidebar; their ids are found as well.
+    ask(window, "mnist-cnn");
+    assert_eq!(window.state().workspace().documents.len(), 2);
 }
 
 #[test]
