@@ -1,4 +1,4 @@
-//! What is looked at inside a network, and what came back. Plain data; asked for by panels, answered by [`super::looker`].
+//! What is looked at inside a network, and what came back. Plain data; asked for by panels, answered by `looker`.
 
 use crate::engine::protocol::{self, Cell, ExplainReport, ImageRef, SenseReport, SpreadReport};
 use std::path::PathBuf;
