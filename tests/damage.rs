@@ -211,8 +211,13 @@ impl Mounted {
         mount(&["-t", "tmpfs", "-o", options, "tmpfs"], path).then_some(mounted)
     }
 
+    /// Mounts it with other options; read-only has to wait until the engine has closed the last file of its run.
     fn again(&self, options: &str) {
-        assert!(mount(&["-o", &format!("remount,{options}")], &self.0));
+        let end = std::time::Instant::now() + std::time::Duration::from_mins(1);
+        while !mount(&["-o", &format!("remount,{options}")], &self.0) {
+            assert!(std::time::Instant::now() < end, "the file system is busy: {options}");
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
     }
 }
 

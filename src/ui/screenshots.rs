@@ -82,6 +82,10 @@ impl Studio {
         self.wait("the end of the run", |app| !app.session.is_busy())?;
         self.steps(10);
         self.snap(dir, "feature-maps")?;
+        self.click("Channel 2")?;
+        self.wait("how a cell came to be", |app| app.look().explained.is_some())?;
+        self.steps(10);
+        self.snap(dir, "explained-cell")?;
         self.shoot_runs(dir)?;
 
         // Without Flatten the first dense layer meets a map.
