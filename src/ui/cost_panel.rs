@@ -187,7 +187,7 @@ impl CostPanel {
     fn table_ui(&self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         ui.horizontal(|ui| {
             if ui.available_width() > 620.0 {
-                kit::weak(ui, "One image; the share of RAM is of training the whole batch. A MAC is one multiplication with its addition.");
+                kit::weak(ui, "For one image; the share of RAM is of training the whole batch.");
             }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 if ui.button("Copy as Markdown").on_hover_text("Put the table on the clipboard as Markdown").clicked() {
