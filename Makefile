@@ -29,7 +29,7 @@ test-data: setup-test
 
 ## Benchmarks.
 bench:
-	$(CARGO) bench
+	$(CARGO) bench --no-fail-fast
 
 ## Draws every picture in screenshots/ anew.
 screenshots: setup-test

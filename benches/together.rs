@@ -103,7 +103,7 @@ fn with_window(preset: &str, layer: &str, threads: Option<u32>, folder: &Path) -
         std::hint::black_box(window.ctx.tessellate(shapes, scale));
         let run = window.state().run();
         let step = run.and_then(|run| run.steps.last()).map_or(0, |last| last.step);
-        let look = window.state().look().probe.as_ref().map(|probe| probe.step);
+        let look = window.state().look().probe.as_ref().map(|probe| probe.serial);
         if look.is_some() && look != seen {
             (seen, looks) = (look, looks + 1);
         }
