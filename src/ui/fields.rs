@@ -168,8 +168,8 @@ fn choice_box(ui: &mut Ui, name: &str, options: &[ChoiceOption], selected: &mut 
             };
             i.events.iter().filter_map(text).collect()
         });
-        if let Some(next) = next_of(options, *selected, typed.trim()) {
-            *selected = next;
+        if !typed.trim().is_empty() {
+            *selected = type_ahead(ui, response.id, options, *selected, typed.trim());
         }
     }
     let response = response.on_hover_text(present.map_or("", |option| option.help)).accessible_name(name);
@@ -177,12 +177,29 @@ fn choice_box(ui: &mut Ui, name: &str, options: &[ChoiceOption], selected: &mut 
     response
 }
 
-/// The next option, after the present one and around, whose label starts with what was typed.
+/// Seconds within which letters belong to one word.
+const WORD: f64 = 1.0;
+
+/// The option after more letters: of the word that is being typed, or of a new one where that leads nowhere.
+fn type_ahead(ui: &Ui, id: Id, options: &[ChoiceOption], selected: usize, typed: &str) -> usize {
+    let (id, now) = (id.with("typed"), ui.input(|i| i.time));
+    let (before, at) = ui.data(|data| data.get_temp::<(String, f64)>(id)).unwrap_or_default();
+    let longer = format!("{}{typed}", if now - at < WORD { before.as_str() } else { "" });
+    let words = [longer, typed.to_owned()];
+    let found = words.into_iter().find_map(|word| next_of(options, selected, &word).map(|next| (next, word)));
+    let Some((next, word)) = found else { return selected };
+    ui.data_mut(|data| data.insert_temp(id, (word, now)));
+    next
+}
+
+/// The option whose label starts with what was typed: for one letter the next one, after the present one and around; for more
+/// the present one first.
 fn next_of(options: &[ChoiceOption], selected: usize, typed: &str) -> Option<usize> {
     let typed = typed.to_lowercase();
+    let first = usize::from(typed.chars().count() < 2);
     let starts = |at: &usize| options.get(*at).is_some_and(|option| option.label.to_lowercase().starts_with(&typed));
     let count = options.len();
-    (!typed.is_empty()).then(|| (1..=count).map(|step| (selected + step) % count).find(starts)).flatten()
+    (!typed.is_empty()).then(|| (first..count + first).map(|step| (selected + step) % count).find(starts)).flatten()
 }
 
 /// Draws each field of a layer. After the visit `change` says whether something changed, and in which gesture.
@@ -362,7 +379,35 @@ mod tests {
         assert_eq!(next_of(&options, 1, "S"), Some(2));
         assert_eq!(next_of(&options, 2, "s"), Some(1));
         assert_eq!(next_of(&options, 0, "x"), None);
+        // More letters stay where they already fit.
+        assert_eq!(next_of(&options, 1, "sa"), Some(1));
+        assert_eq!(next_of(&options, 1, "sy"), Some(2));
         assert_eq!(next_of(&options, 0, ""), None);
+    }
+
+    /// "S" alone goes to Same, "y" after it to Symmetric; long after it, "v" is the start of a new word.
+    #[test]
+    fn several_letters_choose_by_the_start_of_a_word() {
+        const OPTIONS: [ChoiceOption; 3] = [
+            ChoiceOption { id: "valid", label: "Valid", help: "" },
+            ChoiceOption { id: "same", label: "Same", help: "" },
+            ChoiceOption { id: "symmetric", label: "Symmetric", help: "" },
+        ];
+        let show = |ui: &mut Ui, selected: &mut usize| {
+            choice(ui, "Padding", &OPTIONS, selected);
+        };
+        let mut hand = egui_kittest::Harness::new_ui_state(show, 0);
+        hand.run();
+        focus(&hand.ctx, "Padding");
+        hand.run();
+        let mut typed = |letters: &str| {
+            hand.event(egui::Event::Text(letters.into()));
+            hand.run();
+            *hand.state()
+        };
+        assert_eq!((typed("s"), typed("y")), (1, 2));
+        // No option starts with "syv": a new word begins.
+        assert_eq!(typed("v"), 0);
     }
 
     /// 10 typed into a batch of 50 is 10, not 5010.
