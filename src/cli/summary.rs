@@ -171,7 +171,8 @@ fn rows(document: &Document, plan: &Plan, cost: &Cost, expand: bool) -> Vec<Row>
             .ops
             .iter()
             .zip(&cost.ops)
-            .map(|(op, row)| Row {
+            .enumerate()
+            .map(|(at, (op, row))| Row {
                 name: op.path.clone(),
                 kind: op.op.name().into(),
                 output: Some(plan.program.output_shape(op).clone()),
@@ -182,7 +183,8 @@ fn rows(document: &Document, plan: &Plan, cost: &Cost, expand: bool) -> Vec<Row>
                     macs: row.macs,
                     activation_bytes: row.activation_bytes,
                     field: row.field,
-                    ram_share: 0.0,
+                    planned: cost.shares.ops.get(at).copied().unwrap_or_default(),
+                    ..NodeCost::default()
                 },
             })
             .collect();
@@ -217,6 +219,7 @@ fn json_object(document: &Document, plan: &Plan, cost: &Cost, rows: &[Row]) -> V
                 "params": row.figures.params(),
                 "macs": row.figures.macs,
                 "activation_bytes": row.figures.activation_bytes,
+                "planned_training_bytes": row.figures.planned.total(),
                 "receptive_field": field(row.figures.field.pixels()),
             })
         })

@@ -2,6 +2,7 @@
 
 use super::memory::{self, Memory};
 use super::receptive::{Field, receptive_fields};
+use super::shares::{Part, Shares};
 use super::{Engine, NodePlan};
 use crate::graph::Optimizer;
 use crate::op::{DType, Program, ValueId};
@@ -61,6 +62,10 @@ pub struct NodeCost {
     pub field: Field,
     /// Share of the textbook training bytes of the network, 0 to 1.
     pub ram_share: f64,
+    /// What it holds of the planned bytes at the fullest moment of a training step.
+    pub planned: Part,
+    /// That as a share of the planned bytes of the network, 0 to 1.
+    pub planned_share: f64,
 }
 
 impl NodeCost {
@@ -107,6 +112,8 @@ pub struct Cost {
     pub memory: Memory,
     /// Bytes of one image, by the value in which it enters.
     pub images: Vec<(ValueId, u64)>,
+    /// The planned bytes of the fullest moment, by op.
+    pub shares: Shares,
 }
 
 /// Calculates all figures.
@@ -154,16 +161,18 @@ pub fn cost(program: &Program, settings: CostSettings) -> Cost {
             totals.field.jump[axis] = totals.field.jump[axis].max(field.jump[axis]);
         }
     }
-    let memory = memory::memory(program, &own, &totals, settings);
+    let (memory, shares) = memory::memory(program, &own, &totals, settings);
     let bytes = |id| program.value(id).shape.elements().unwrap_or(u64::MAX).saturating_mul(element);
     let images = program.inputs.iter().map(|input| (input.value, bytes(input.value))).collect();
-    Cost { settings, ops, totals, memory, images }
+    Cost { settings, ops, totals, memory, images, shares }
 }
 
 impl Cost {
     /// Figures of a node.
     pub fn node(&self, node: &NodePlan) -> NodeCost {
         let mut sum = NodeCost::default();
+        let parts = node.spans.iter().filter_map(|span| self.shares.ops.get(span.clone())).flatten();
+        sum.planned = parts.fold(Part::default(), |sum, part| sum.plus(*part));
         for row in node.spans.iter().filter_map(|span| self.ops.get(span.clone())).flatten() {
             sum.trainable += row.trainable;
             sum.frozen += row.frozen;
@@ -174,13 +183,16 @@ impl Cost {
         }
         let element = self.settings.dtype.bytes();
         // Where images enter no op is at work, but the batch itself takes room.
-        let enters = |id: ValueId| self.images.iter().find(|(image, _)| *image == id).map_or(0, |(_, bytes)| *bytes);
-        let is_input = node.spans.iter().all(std::ops::Range::is_empty);
-        let images = if is_input { node.output.map_or(0, enters) } else { 0 };
+        let is_input = node.inputs.is_empty() && node.spans.iter().all(std::ops::Range::is_empty);
+        let entry = node.output.filter(|_| is_input).and_then(|id| self.images.iter().position(|(at, _)| *at == id));
+        let images = entry.and_then(|at| self.images.get(at)).map_or(0, |(_, bytes)| *bytes);
+        sum.planned.images = entry.and_then(|at| self.shares.images.get(at)).copied().unwrap_or(0);
         let bytes = sum.activation_bytes.saturating_add(images) as f64 * self.settings.batch as f64
             + (sum.params() + sum.state) as f64 * element as f64;
         let total = self.memory.training_textbook_bytes as f64;
         sum.ram_share = if total > 0.0 { bytes / total } else { 0.0 };
+        let planned = self.memory.training_planned_bytes as f64;
+        sum.planned_share = if planned > 0.0 { sum.planned.total() as f64 / planned } else { 0.0 };
         sum
     }
 }

@@ -5,6 +5,7 @@
 use super::cost::{CostSettings, Totals};
 use super::dtype::in_dtype;
 use super::replay::Replay;
+use super::shares::{Shares, fullest};
 use crate::op::{Op, Program, ValueId};
 use serde::{Deserialize, Serialize};
 
@@ -133,7 +134,7 @@ pub(super) fn own_outputs(program: &Program) -> Vec<bool> {
         .collect()
 }
 
-pub(super) fn memory(program: &Program, own: &[bool], totals: &Totals, settings: CostSettings) -> Memory {
+pub(super) fn memory(program: &Program, own: &[bool], totals: &Totals, settings: CostSettings) -> (Memory, Shares) {
     let element = settings.dtype.bytes();
     let numbers = totals.params().saturating_add(totals.state);
     let params_bytes = numbers.saturating_mul(element);
@@ -165,8 +166,8 @@ pub(super) fn memory(program: &Program, own: &[bool], totals: &Totals, settings:
 
     let typed = in_dtype(program, settings.dtype);
     let replay = Replay::new(&typed, settings);
-    let (training, moment) = replay.training(totals);
-    Memory {
+    let (training, moment, shares) = fullest(&replay, totals, program.ops.len());
+    let memory = Memory {
         params_bytes,
         inference_textbook_bytes,
         inference_planned_bytes: replay.inference(numbers.saturating_mul(4)),
@@ -175,5 +176,6 @@ pub(super) fn memory(program: &Program, own: &[bool], totals: &Totals, settings:
         training,
         training_moment: moment.without_casts(&typed),
         inference_pair,
-    }
+    };
+    (memory, shares)
 }

@@ -8,12 +8,15 @@ mod cost;
 mod diagnostic;
 mod dtype;
 mod heads;
+mod held;
 mod layout;
 mod lower;
 mod memory;
 mod receptive;
 mod remedies;
 mod replay;
+mod savings;
+mod shares;
 mod sight;
 
 pub use compare::{Comparison, Fate, Kept, LayerDiff, LayerText, SettingDiff, compare, kept_weights};
@@ -26,6 +29,8 @@ pub use lower::{NodePlan, Plan, plan, plan_graph};
 pub use memory::{Breakdown, Engine, Memory, Moment, Pair};
 pub use receptive::{Field, receptive_fields};
 pub use remedies::{Remedy, RemedyKind, is_tight, remedies};
+pub use savings::{Saving, SavingKind, savings};
+pub use shares::{Part, Shares};
 pub use sight::{Sight, sight};
 
 #[cfg(test)]

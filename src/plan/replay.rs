@@ -2,8 +2,9 @@
 //! it works, and when each value is dropped. Engine tests compare it with real allocations.
 
 use super::cost::{CostSettings, Totals};
-use super::memory::{Breakdown, Engine, Moment};
-use crate::op::{Activation, DType, Op, Program, ValueId};
+use super::held::{Held, held};
+use super::memory::{Breakdown, Moment};
+use crate::op::{DType, Program, ValueId};
 
 /// The value whose memory a value shares, by value: itself, or the source of a view.
 fn roots(program: &Program) -> Vec<usize> {
@@ -16,32 +17,11 @@ fn roots(program: &Program) -> Vec<usize> {
     root
 }
 
-/// What the engine keeps of one op for the backward pass, and its scratch space, in bytes for one image unless said.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Held {
-    /// Keeps what it reads.
-    inputs: bool,
-    /// Keeps what it makes.
-    output: bool,
-    /// Further bytes kept per image: indices, masks, normalised copies.
-    extra: u64,
-    /// Scratch per image while forward runs.
-    forward: u64,
-    /// Scratch per image while backward runs.
-    backward: u64,
-    /// Whether the gradient it gets is overwritten with the one it gives, if nobody else waits for it.
-    in_place: bool,
-    /// Whether the gradient it gets is the gradient it gives.
-    passes: bool,
-    /// Whether its output takes over the memory of its input, if nobody else needs that.
-    takes_over: bool,
-}
-
 /// What waits in the backward pass: gradients of values, each in a buffer that several may share.
-struct Flow {
+pub(super) struct Flow {
     of: Vec<Option<usize>>,
-    /// Bytes for one image, and holders.
-    buffers: Vec<(u64, u32)>,
+    /// The value that each was made for, bytes for one image, and holders.
+    buffers: Vec<(ValueId, u64, u32)>,
     /// Bytes for one image in all buffers.
     bytes: u64,
 }
@@ -52,19 +32,19 @@ impl Flow {
     }
 
     /// A new buffer with one holder.
-    fn make(&mut self, bytes: u64) -> usize {
+    fn make(&mut self, value: ValueId, bytes: u64) -> usize {
         self.bytes = self.bytes.saturating_add(bytes);
-        self.buffers.push((bytes, 1));
+        self.buffers.push((value, bytes, 1));
         self.buffers.len() - 1
     }
 
     fn share(&mut self, buffer: usize) -> usize {
-        self.buffers[buffer].1 += 1;
+        self.buffers[buffer].2 += 1;
         buffer
     }
 
     fn is_alone(&self, buffer: usize) -> bool {
-        self.buffers[buffer].1 == 1
+        self.buffers[buffer].2 == 1
     }
 
     /// One more gradient for a value: the sum takes the place of the first.
@@ -82,11 +62,47 @@ impl Flow {
     }
 
     fn drop(&mut self, buffer: usize) {
-        let (bytes, holders) = &mut self.buffers[buffer];
+        let (_, bytes, holders) = &mut self.buffers[buffer];
         *holders -= 1;
         if *holders == 0 {
             self.bytes = self.bytes.saturating_sub(*bytes);
         }
+    }
+}
+
+/// Who holds what at one moment of a training step.
+pub(super) struct Step {
+    /// By value: whether its memory is held.
+    pub(super) live: Vec<bool>,
+    /// Values that go right after this moment.
+    pub(super) leaving: Vec<usize>,
+    /// By op: whether it keeps what it needs besides values for its way back.
+    pub(super) keeps: Vec<bool>,
+    /// By op: whether the gradients of its parameters exist.
+    pub(super) has_gradient: Vec<bool>,
+    flow: Flow,
+    /// The op at work and its scratch space in bytes.
+    pub(super) scratch: Option<(usize, u64)>,
+    /// Bytes that the losses hold.
+    pub(super) loss: u64,
+}
+
+impl Step {
+    fn new(values: usize, ops: usize) -> Self {
+        Self {
+            live: vec![false; values],
+            leaving: Vec::new(),
+            keeps: vec![false; ops],
+            has_gradient: vec![false; ops],
+            flow: Flow::new(values),
+            scratch: None,
+            loss: 0,
+        }
+    }
+
+    /// Gradients under way: the value that each buffer was made for, and its bytes for one image.
+    pub(super) fn flowing(&self) -> impl Iterator<Item = (ValueId, u64)> {
+        self.flow.buffers.iter().filter(|(.., holders)| *holders > 0).map(|(value, bytes, _)| (*value, *bytes))
     }
 }
 
@@ -96,8 +112,8 @@ const LOSS_FORWARD: u64 = 2;
 const LOSS_BACKWARD: u64 = 3;
 
 pub(super) struct Replay<'a> {
-    program: &'a Program,
-    settings: CostSettings,
+    pub(super) program: &'a Program,
+    pub(super) settings: CostSettings,
     root: Vec<usize>,
     /// Index of the last op that reads each root.
     last_use: Vec<usize>,
@@ -118,74 +134,8 @@ impl<'a> Replay<'a> {
         Self { program, settings, root, last_use }
     }
 
-    fn bytes(&self, id: ValueId) -> u64 {
+    pub(super) fn bytes(&self, id: ValueId) -> u64 {
         self.program.value_bytes(id)
-    }
-
-    /// What burn 0.22 keeps and needs for an op.
-    ///
-    /// # Source
-    /// burn-autodiff `ops/{module,activation,tensor}.rs` (what each backward step captures) and burn-flex `ops/conv.rs`
-    /// (NHWC copies), checked against the counting allocator by the engine's tests.
-    fn held(&self, index: usize) -> Held {
-        let node = &self.program.ops[index];
-        let read: u64 = node.inputs.iter().map(|&id| self.bytes(id)).fold(0, u64::saturating_add);
-        let made: u64 = node.outputs.iter().map(|&id| self.bytes(id)).fold(0, u64::saturating_add);
-        match &node.op {
-            // A matrix product per image, and one matrix of gradients for each until they are summed.
-            op if self.settings.engine == Engine::Cpu && op.is_pointwise_convolution() => {
-                let weights = node.params.first().map_or(0, |id| self.program.params[id.index()].elements());
-                Held { inputs: true, backward: weights.saturating_mul(4), ..Held::default() }
-            }
-            Op::Conv2d { kernel, stride, groups, pads, filters, .. } => {
-                let channels = self.program.input_shapes(node).first().map_or(1, |shape| shape.channels());
-                let padded = if pads.is_symmetric() { 0 } else { read };
-                let pointwise = *kernel == [1, 1] && *stride == [1, 1] && pads.is_zero();
-                let few = channels <= 4 && *filters <= 16;
-                let direct = pointwise || (*groups == channels && channels == *filters) || (*groups == 1 && few);
-                // The gradient of the weights is a convolution of the input with the output's gradient as kernel: both are
-                // copied twice (channels first, then NHWC), and each thread unrolls one patch per kernel position.
-                let taps = kernel[0].saturating_mul(kernel[1]);
-                let unrolled = (made / filters.max(&1))
-                    .saturating_mul(taps.min(512))
-                    .saturating_mul(channels.min(self.settings.threads));
-                Held {
-                    inputs: true,
-                    extra: padded,
-                    forward: if direct { 0 } else { read },
-                    backward: read.saturating_add(made).saturating_mul(2).saturating_add(unrolled),
-                    ..Held::default()
-                }
-            }
-            Op::ConvTranspose2d { .. } => Held {
-                inputs: true,
-                forward: read,
-                backward: read.saturating_add(made).saturating_mul(2),
-                ..Held::default()
-            },
-            // The index of each maximum is an eight-byte number.
-            Op::MaxPool { .. } => {
-                let maxima = self.program.output_shape(node).elements().unwrap_or(u64::MAX);
-                Held { inputs: true, extra: maxima.saturating_mul(8), ..Held::default() }
-            }
-            Op::AvgPool { .. } | Op::Dense { .. } | Op::PRelu | Op::Multiply => {
-                Held { inputs: true, ..Held::default() }
-            }
-            // The backward step computes the function again.
-            Op::Activation(activation) => {
-                let again = if *activation == Activation::Relu { 0 } else { made };
-                Held { inputs: true, backward: again, in_place: true, ..Held::default() }
-            }
-            Op::BatchNorm { .. } => Held { inputs: true, backward: read.saturating_mul(2), ..Held::default() },
-            Op::LayerNorm { .. } | Op::GroupNorm { .. } => Held { inputs: true, backward: read, ..Held::default() },
-            // The sum over the neighbours.
-            Op::Lrn { .. } => Held { inputs: true, extra: read, backward: read, ..Held::default() },
-            // The mask.
-            Op::Dropout { .. } => Held { extra: made, in_place: true, takes_over: true, ..Held::default() },
-            Op::Flatten | Op::Add => Held { passes: true, ..Held::default() },
-            Op::Upsample { .. } => Held { backward: read, ..Held::default() },
-            Op::GlobalAvgPool | Op::ZeroPad { .. } | Op::Concat | Op::Cast { .. } => Held::default(),
-        }
     }
 
     /// Peak of a forward pass over one image.
@@ -204,7 +154,10 @@ impl<'a> Replay<'a> {
                     now = now.saturating_add(self.bytes(output));
                 }
             }
-            peak = peak.max(now.saturating_add(self.held(index).forward).saturating_add(self.weight_copies(index)));
+            peak = peak.max(
+                now.saturating_add(held(self.program, self.settings, index).forward)
+                    .saturating_add(self.weight_copies(index)),
+            );
             for id in op.inputs.iter().chain(&op.outputs) {
                 let root = self.root[id.index()];
                 if live[root] && self.last_use[root] <= index {
@@ -216,8 +169,8 @@ impl<'a> Replay<'a> {
         peak.saturating_add(params)
     }
 
-    /// The fullest moment of a training step.
-    pub(super) fn training(&self, totals: &Totals) -> (Breakdown, Moment) {
+    /// Walks through a training step and shows each moment of it: what is held then, and by whom.
+    pub(super) fn training(&self, totals: &Totals, look: &mut dyn FnMut(&Breakdown, Moment, &Step)) {
         let batch = self.settings.batch;
         let parameters = totals.params().saturating_add(totals.state).saturating_mul(4);
         let optimizer =
@@ -229,22 +182,18 @@ impl<'a> Replay<'a> {
         // Forward: values live until their last reader ran, kept ones until their op's backward step.
         let (needs, tracked) = self.needs_gradient();
         let count = self.program.values.len();
-        let (mut keepers, mut live) = (vec![0_u32; count], vec![false; count]);
+        let mut keepers = vec![0_u32; count];
+        let mut step = Step::new(count, self.program.ops.len());
         let mut extras = 0_u64;
         let mut copies = 0_u64;
         let mut held_bytes = 0_u64;
-        let mut peak = (fixed, Moment::Start);
-        let mut consider = |candidate: Breakdown, moment: Moment| {
-            if candidate.total() > peak.0.total() {
-                peak = (candidate, moment);
-            }
-        };
+        look(&fixed, Moment::Start, &step);
         for (index, op) in self.program.ops.iter().enumerate() {
-            let held = self.held(index);
+            let held = held(self.program, self.settings, index);
             for &output in &op.outputs {
                 let root = self.root[output.index()];
                 if root == output.index() {
-                    live[root] = true;
+                    step.live[root] = true;
                     held_bytes = held_bytes.saturating_add(self.bytes(output));
                 }
             }
@@ -252,115 +201,129 @@ impl<'a> Replay<'a> {
                 for root in self.kept(index, held) {
                     keepers[root] += 1;
                 }
+                step.keeps[index] = true;
                 extras = extras.saturating_add(held.extra);
                 copies = copies.saturating_add(self.weight_copies(index));
             }
             let mut dying = 0_u64;
+            step.leaving.clear();
             for id in op.inputs.iter().chain(&op.outputs) {
                 let root = self.root[id.index()];
-                if live[root] && keepers[root] == 0 && self.last_use[root] <= index {
-                    live[root] = false;
+                if step.live[root] && keepers[root] == 0 && self.last_use[root] <= index {
+                    step.live[root] = false;
                     dying = dying.saturating_add(self.bytes_of_root(root));
+                    if !held.takes_over {
+                        step.leaving.push(root);
+                    }
                 }
             }
             let all = if held.takes_over { held_bytes.saturating_sub(dying) } else { held_bytes };
-            consider(
-                Breakdown {
+            step.scratch = Some((index, held.forward.saturating_mul(batch)));
+            look(
+                &Breakdown {
                     activations: all.saturating_add(extras).saturating_mul(batch).saturating_add(copies),
                     workspace: held.forward.saturating_mul(batch),
                     ..fixed
                 },
                 Moment::Forward { op: index },
+                &step,
             );
             held_bytes = held_bytes.saturating_sub(dying);
         }
         // The losses read the outputs; then nobody does.
         let judged: u64 =
             self.program.outputs.iter().map(|output| self.bytes(output.value)).fold(0, u64::saturating_add);
-        consider(
-            Breakdown {
+        step.leaving.clear();
+        step.scratch = None;
+        step.loss = judged.saturating_mul(LOSS_FORWARD).saturating_mul(batch);
+        look(
+            &Breakdown {
                 activations: held_bytes.saturating_add(extras).saturating_mul(batch).saturating_add(copies),
-                workspace: judged.saturating_mul(LOSS_FORWARD).saturating_mul(batch),
+                workspace: step.loss,
                 ..fixed
             },
             Moment::Loss,
+            &step,
         );
         for output in &self.program.outputs {
             let root = self.root[output.value.index()];
-            if live[root] && keepers[root] == 0 {
-                live[root] = false;
+            if step.live[root] && keepers[root] == 0 {
+                step.live[root] = false;
                 held_bytes = held_bytes.saturating_sub(self.bytes_of_root(root));
             }
         }
-        consider(
-            Breakdown {
+        step.loss = judged.saturating_mul(LOSS_BACKWARD).saturating_mul(batch);
+        look(
+            &Breakdown {
                 activations: held_bytes.saturating_add(extras).saturating_mul(batch).saturating_add(copies),
-                workspace: judged.saturating_mul(LOSS_BACKWARD).saturating_mul(batch),
+                workspace: step.loss,
                 ..fixed
             },
             Moment::Loss,
+            &step,
         );
+        step.loss = 0;
 
         // Backward: gradients wait for the step that takes them, deepest op first.
         let mut gradients = 0_u64;
-        let mut flow = Flow::new(count);
         for output in self.program.outputs.iter().filter(|output| tracked[output.value.index()]) {
-            let buffer = flow.make(self.bytes(output.value));
-            flow.give(output.value, buffer);
+            let buffer = step.flow.make(output.value, self.bytes(output.value));
+            step.flow.give(output.value, buffer);
         }
         for index in self.backward_order(&needs) {
-            let (op, held) = (&self.program.ops[index], self.held(index));
-            let own: u64 = op
-                .params
-                .iter()
-                .map(|id| &self.program.params[id.index()])
-                .filter(|spec| spec.trainable)
-                .map(|spec| spec.elements().saturating_mul(4))
-                .fold(0, u64::saturating_add);
-            gradients = gradients.saturating_add(own);
-            let got = op.outputs.first().and_then(|&output| flow.take(output));
+            let (op, held) = (&self.program.ops[index], held(self.program, self.settings, index));
+            gradients = gradients.saturating_add(self.trained_bytes(index));
+            step.has_gradient[index] = true;
+            let got = op.outputs.first().and_then(|&output| step.flow.take(output));
             for &input in op.inputs.iter().filter(|input| tracked[input.index()]) {
                 let buffer = match got {
-                    Some(got) if held.passes => flow.share(got),
-                    Some(got) if held.in_place && flow.is_alone(got) => flow.share(got),
-                    _ => flow.make(self.bytes(input)),
+                    Some(got) if held.passes => step.flow.share(got),
+                    Some(got) if held.in_place && step.flow.is_alone(got) => step.flow.share(got),
+                    _ => step.flow.make(input, self.bytes(input)),
                 };
-                flow.give(input, buffer);
+                step.flow.give(input, buffer);
             }
-            consider(
-                Breakdown {
+            let scratch = held.backward.saturating_mul(batch);
+            step.scratch = Some((index, scratch));
+            look(
+                &Breakdown {
                     gradients,
                     activations: held_bytes.saturating_add(extras).saturating_mul(batch).saturating_add(copies),
-                    workspace: flow.bytes.saturating_add(held.backward).saturating_mul(batch),
+                    workspace: step.flow.bytes.saturating_add(held.backward).saturating_mul(batch),
                     ..fixed
                 },
-                Moment::Backward { op: index, scratch: held.backward.saturating_mul(batch) },
+                Moment::Backward { op: index, scratch },
+                &step,
             );
             if let Some(got) = got {
-                flow.drop(got);
+                step.flow.drop(got);
             }
+            step.keeps[index] = false;
             extras = extras.saturating_sub(held.extra);
             copies = copies.saturating_sub(self.weight_copies(index));
             for root in self.kept(index, held) {
                 keepers[root] = keepers[root].saturating_sub(1);
-                if keepers[root] == 0 && live[root] {
-                    live[root] = false;
+                if keepers[root] == 0 && step.live[root] {
+                    step.live[root] = false;
                     held_bytes = held_bytes.saturating_sub(self.bytes_of_root(root));
                 }
             }
         }
-        // The optimizer's step: all gradients, and the new values of the largest parameter beside the old.
-        let largest = self
-            .program
-            .params
-            .iter()
-            .filter(|spec| spec.trainable)
-            .map(crate::op::ParamSpec::elements)
-            .max()
-            .unwrap_or(0);
-        let update = Breakdown { gradients, activations: 0, workspace: largest.saturating_mul(8), ..fixed };
-        consider(update, Moment::Update);
-        peak
+        // The optimizer's step: all gradients, and the new values of the largest parameter beside the old. No value is left.
+        let trained = self.program.params.iter().filter(|spec| spec.trainable);
+        let largest = trained.max_by_key(|spec| spec.elements());
+        let workspace = largest.map_or(0, crate::op::ParamSpec::elements).saturating_mul(8);
+        step.scratch = largest.map(|spec| (spec.op as usize, workspace));
+        step.live.fill(false);
+        step.flow = Flow::new(0);
+        look(&Breakdown { gradients, activations: 0, workspace, ..fixed }, Moment::Update, &step);
+    }
+
+    /// Bytes of the gradients of an op's parameters.
+    pub(super) fn trained_bytes(&self, index: usize) -> u64 {
+        let params = self.program.ops[index].params.iter().map(|id| &self.program.params[id.index()]);
+        let trained = params.filter(|spec| spec.trainable);
+        trained.map(|spec| spec.elements().saturating_mul(4)).fold(0, u64::saturating_add)
     }
 
     /// The ops that gradients flow through in the order of burn's backward pass: by depth in the graph, deepest first.
@@ -376,7 +339,7 @@ impl<'a> Replay<'a> {
         order.into_iter().map(|(_, index)| index.0).collect()
     }
 
-    fn bytes_of_root(&self, root: usize) -> u64 {
+    pub(super) fn bytes_of_root(&self, root: usize) -> u64 {
         self.bytes(ValueId(u32::try_from(root).unwrap_or(u32::MAX)))
     }
 
@@ -395,7 +358,7 @@ impl<'a> Replay<'a> {
     }
 
     /// Bytes of the 16-bit copies of an op's parameters, which stay f32 themselves.
-    fn weight_copies(&self, index: usize) -> u64 {
+    pub(super) fn weight_copies(&self, index: usize) -> u64 {
         let node = &self.program.ops[index];
         if node.outputs.iter().all(|&id| self.program.value(id).dtype == DType::F32) {
             return 0;

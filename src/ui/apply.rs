@@ -92,6 +92,14 @@ impl App {
                 ctx.copy_text(text);
                 self.message = Some(Message::new("Copied to the clipboard."));
             }
+            UiCommand::CopyCost { as_markdown } => {
+                let text = super::cost_rows::copied(&self.panel_cx(), as_markdown);
+                self.apply(UiCommand::Copy(text), frame, ctx);
+            }
+            UiCommand::ReduceMemory => {
+                self.show_panel("cost");
+                super::cost_panel::show_memory(ctx);
+            }
             UiCommand::Notify(text) => self.message = Some(Message::new(text)),
             UiCommand::Runs(command) => self.apply_runs(command, frame, ctx),
             UiCommand::Quit => ctx.send_viewport_cmd(ViewportCommand::Close),

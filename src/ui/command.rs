@@ -78,6 +78,24 @@ pub const ALL: &[Spec] = &[
     window("next_problem", "Next problem", "Show the next error or warning of the network", &[plain(Key::F8)]),
     window("map", "Map of the network", "Show or hide the small map of a network that is not all in sight", &[]),
     window("preferences", "Preferences…", "Colours, scale and motion of the window", &[ctrl(Key::Comma)]),
+    window(
+        "copy_cost_csv",
+        "Copy cost table as CSV",
+        "Put the table of costs on the clipboard for other programs",
+        &[],
+    ),
+    window(
+        "copy_cost_markdown",
+        "Copy cost table as Markdown",
+        "Put the table of costs on the clipboard for documents",
+        &[],
+    ),
+    window(
+        "reduce_memory",
+        "Reduce memory…",
+        "Show what would make training need less memory, each with its planned figure",
+        &[],
+    ),
     window("check_device", "Check device…", "Compare the chosen device with the CPU on small fixed cases", &[]),
     window("help", "Keys and help", "Show what every key does", &[plain(Key::F1), plain(Key::Questionmark)]),
     canvas(
@@ -135,6 +153,50 @@ pub const ALL: &[Spec] = &[
         &[plain(Key::ArrowUp), plain(Key::ArrowDown), plain(Key::ArrowLeft), plain(Key::ArrowRight)],
     ),
 ];
+
+/// The topics of the help page with the commands that each shows; one that no topic names stands under [`OTHER`].
+pub const TOPICS: &[(&str, &[&str])] = &[
+    (
+        "Find and see",
+        &["palette", "find", "find_next", "next_problem", "fit", "actual_size", "map", "preferences", "help"],
+    ),
+    (
+        "Build",
+        &[
+            "add",
+            "link",
+            "unlink",
+            "walk",
+            "select_all",
+            "enter",
+            "out",
+            "rename",
+            "group",
+            "expand",
+            "bypass",
+            "freeze",
+            "delete",
+            "duplicate",
+            "copy",
+            "cut",
+            "paste",
+            "undo",
+            "redo",
+        ],
+    ),
+    ("Train", &["train", "pause", "stop", "stop_best", "find_rate", "enqueue", "reduce_memory", "check_device"]),
+    ("Files", &["new", "open", "save", "save_as", "close", "copy_cost_csv", "copy_cost_markdown"]),
+];
+/// The topic of all other commands.
+pub const OTHER: &str = "Other";
+
+/// The commands of every topic, those that no topic names last; every command once.
+pub fn by_topic() -> Vec<(&'static str, Vec<&'static Spec>)> {
+    let named = |id: &str| TOPICS.iter().any(|(_, ids)| ids.contains(&id));
+    let topics = TOPICS.iter().map(|(topic, ids)| (*topic, ids.iter().filter_map(|id| find(id)).collect::<Vec<_>>()));
+    let others: Vec<&Spec> = ALL.iter().filter(|spec| !named(spec.id)).collect();
+    topics.chain((!others.is_empty()).then_some((OTHER, others))).collect()
+}
 
 /// The command of an id.
 pub fn find(id: &str) -> Option<&'static Spec> {
@@ -198,6 +260,9 @@ pub fn ui_command(id: &str) -> Option<UiCommand> {
         "find_rate" => UiCommand::Runs(RunsCommand::FindRate),
         "enqueue" => UiCommand::Runs(RunsCommand::Enqueue),
         "stop_best" => UiCommand::Stop { keep_best: true },
+        "copy_cost_csv" => UiCommand::CopyCost { as_markdown: false },
+        "copy_cost_markdown" => UiCommand::CopyCost { as_markdown: true },
+        "reduce_memory" => UiCommand::ReduceMemory,
         "check_device" => UiCommand::CheckDevice,
         "fit" => UiCommand::Fit,
         "actual_size" => UiCommand::ActualSize,
@@ -218,6 +283,18 @@ mod tests {
         for (i, spec) in ALL.iter().enumerate() {
             assert!(ALL[i + 1..].iter().all(|other| other.id != spec.id), "{} twice", spec.id);
             assert!(!spec.help.is_empty() && !spec.help.ends_with('.'), "{}", spec.id);
+        }
+    }
+
+    #[test]
+    fn the_help_page_shows_every_command_under_one_topic() {
+        let mut shown: Vec<&str> = by_topic().into_iter().flat_map(|(_, specs)| specs).map(|spec| spec.id).collect();
+        let mut all: Vec<&str> = ALL.iter().map(|spec| spec.id).collect();
+        shown.sort_unstable();
+        all.sort_unstable();
+        assert_eq!(shown, all);
+        for id in TOPICS.iter().flat_map(|(_, ids)| *ids) {
+            assert!(find(id).is_some(), "{id} is no command");
         }
     }
 

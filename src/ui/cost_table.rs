@@ -1,42 +1,75 @@
-//! The table of the cost panel: head and totals stay in sight, a click selects the layer.
+//! The table of the cost panel: head and totals stay in sight, a click selects the layer, a click on a head sorts.
 
 use super::UiCommand;
-use super::cost_panel::{COLUMNS, Row};
+use super::cost_rows::{COLUMNS, PLANNED, Row, Rows, SHARE, Sorting};
 use super::kit;
 use super::theme::{Tokens, size};
 use crate::graph::NodeId;
-use egui::{Align, Layout, RichText, Ui, vec2};
+use egui::{Align, Layout, Rect, RichText, Ui, Vec2, pos2, vec2};
+
+/// Room at both sides of a cell's text.
+const PADDING: f32 = 6.0;
+/// Length of the bars.
+const BAR: f32 = 48.0;
 
 /// What the table shows.
 pub(super) struct CostTable<'a> {
-    /// Layers.
-    pub(super) rows: &'a [Row],
-    /// Their sum.
-    pub(super) totals: Option<&'a Row>,
-    /// Indices of the columns in [`COLUMNS`].
-    pub(super) columns: &'a [usize],
+    /// Layers and their sum.
+    pub(super) rows: &'a Rows,
+    /// Width of each column, by its index in [`COLUMNS`].
+    pub(super) widths: &'a [f32],
+    /// In which order.
+    pub(super) sorting: &'a mut Sorting,
     /// Selected layers.
     pub(super) selected: &'a [NodeId],
     /// Where clicks go.
     pub(super) out: &'a mut Vec<UiCommand>,
 }
 
+/// The width that each column needs: numbers and shapes are never cut, names where they are very long.
+pub(super) fn widths(ui: &Ui, rows: &Rows) -> Vec<f32> {
+    let measure = |text: &str, points: f32| {
+        let font = egui::FontId::proportional(points);
+        ui.painter().layout_no_wrap(text.to_owned(), font, egui::Color32::PLACEHOLDER).size().x
+    };
+    COLUMNS
+        .iter()
+        .enumerate()
+        .map(|(at, column)| {
+            let longest = rows.all().filter_map(|row| row.cells.get(at)).max_by_key(|cell| cell.chars().count());
+            let text = longest.map_or(0.0, |cell| measure(cell, size::FONT_BODY) + 2.0);
+            let (before, most) = match at {
+                0 => (14.0, 220.0),
+                1 => (0.0, 170.0),
+                PLANNED | SHARE => (BAR + PADDING, f32::INFINITY),
+                _ => (0.0, f32::INFINITY),
+            };
+            // The mark of the order stands beside the head.
+            let head = measure(column.title, size::FONT_SMALL) + 12.0;
+            (text + before).min(most).max(head).max(column.width - 2.0 * PADDING) + 2.0 * PADDING
+        })
+        .collect()
+}
+
 impl CostTable<'_> {
     /// Draws it.
     pub(super) fn ui(&mut self, ui: &mut Ui) {
-        let width = |at: &usize| COLUMNS.get(*at).map_or(80.0, |column| column.1);
+        let width = |at: &usize| self.widths.get(*at).copied().unwrap_or(80.0);
+        let columns: Vec<f32> = self.rows.columns.iter().map(width).collect();
         // Where there is more room than needed, names get it.
-        let spare = (ui.available_width() - self.columns.iter().map(width).sum::<f32>() - size::STEP).clamp(0.0, 240.0);
+        let spare = (ui.available_width() - columns.iter().sum::<f32>() - size::STEP).clamp(0.0, 200.0);
         let columns: Vec<_> = self
+            .rows
             .columns
             .iter()
-            .map(|at| {
-                let width = width(at) + if *at < 2 { spare / 2.0 } else { 0.0 };
-                egui_table::Column::new(width).range(width..=width.max(360.0)).resizable(false)
+            .zip(columns)
+            .map(|(at, width)| {
+                let width = width + if *at < 2 { spare / 2.0 } else { 0.0 };
+                egui_table::Column::new(width).range(width..=width).resizable(false)
             })
             .collect();
         egui_table::Table::new()
-            .id_salt(("cost-table", self.columns.len()))
+            .id_salt(("cost-table", self.rows.columns.len()))
             .num_rows(self.rows.len() as u64)
             .columns(columns)
             .num_sticky_cols(1)
@@ -51,66 +84,116 @@ impl CostTable<'_> {
     fn value_ui(row: &Row, column: usize, is_total: bool, ui: &mut Ui) {
         let tokens = Tokens::of(ui);
         ui.with_layout(cell_layout(column), |ui| {
-            ui.add_space(6.0);
-            ui.spacing_mut().item_spacing.x = 6.0;
-            if column == 0 && !is_total {
+            ui.add_space(PADDING);
+            ui.spacing_mut().item_spacing.x = PADDING;
+            if column == 0 && row.id.is_some() {
                 let color = row.family.map_or(tokens.text_weak, |family| tokens.family(family));
                 let (dot, _) = ui.allocate_exact_size(vec2(8.0, 8.0), egui::Sense::hover());
                 ui.painter().circle_filled(dot.center(), 4.0, color);
             }
-            let Some(value) = row.cells.get(column) else {
-                if !is_total {
-                    #[expect(clippy::cast_possible_truncation, reason = "a share for a bar")]
-                    let share = row.share as f32;
-                    kit::thin_bar(ui, share, 56.0, tokens.bar);
-                    ui.label(RichText::new(format!("{:.1} %", row.share * 100.0)).small().color(tokens.text_weak));
-                }
-                return;
-            };
-            let quiet = matches!(value.as_str(), "0" | "0 B" | "–") || column == 1;
-            let color = match (is_total || column == 0, quiet) {
+            let Some(value) = row.cells.get(column) else { return };
+            let quiet = matches!(value.as_str(), "0" | "0 B" | "–" | "0.0 %") || column == 1;
+            let color = match (is_total || column == 0 || column == PLANNED, quiet) {
+                (_, true) if !is_total => tokens.text_weak,
                 (true, _) => tokens.text_strong,
-                (_, true) => tokens.text_weak,
                 _ => tokens.text,
             };
-            ui.add(egui::Label::new(RichText::new(value).color(color)).truncate().selectable(false));
+            let text = RichText::new(value).color(color);
+            let label = egui::Label::new(text).selectable(false);
+            let label = if column < 2 { label.truncate() } else { label.extend() };
+            let response = ui.add(label);
+            if column == PLANNED {
+                response.on_hover_text(format!(
+                    "{:.1} % of the network\n{}",
+                    row.cost.planned_share * 100.0,
+                    row.parts
+                ));
+            }
+            if is_total || !matches!(column, PLANNED | SHARE) {
+                return;
+            }
+            let (share, color) = match column {
+                PLANNED if row.cost.planned_share > 0.4 => (row.cost.planned_share, tokens.warning),
+                PLANNED => (row.cost.planned_share, tokens.bar),
+                _ => (row.cost.ram_share, tokens.text_weak.gamma_multiply(0.6)),
+            };
+            #[expect(clippy::cast_possible_truncation, reason = "a share for a bar")]
+            let share = share as f32;
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                ui.add_space(PADDING);
+                let width = (ui.available_width()).clamp(4.0, BAR);
+                kit::thin_bar(ui, share, width, color);
+            });
         });
     }
+
+    /// The head of a column: a click sorts.
+    fn head_ui(&mut self, ui: &mut Ui, at: usize) {
+        let Some(column) = COLUMNS.get(at) else { return };
+        let tokens = Tokens::of(ui);
+        let response = ui.interact(ui.max_rect(), ui.scope_id().with(("sort", at)), egui::Sense::click());
+        let order = match (self.sorting.by == Some(at), self.sorting.is_rising) {
+            (false, _) => "",
+            (true, true) => ", least first",
+            (true, false) => ", most first",
+        };
+        let name = format!("Sort by {}{order}", column.title);
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ColumnHeader, true, &name));
+        let is_active = response.hovered() || response.has_focus();
+        let color = if is_active || !order.is_empty() { tokens.text_strong } else { tokens.text_weak };
+        ui.with_layout(cell_layout(at), |ui| {
+            ui.add_space(PADDING);
+            ui.spacing_mut().item_spacing.x = 3.0;
+            let title = RichText::new(column.title).small().color(color);
+            ui.add(egui::Label::new(title).selectable(false).extend());
+            if !order.is_empty() {
+                let (mark, _) = ui.allocate_exact_size(Vec2::splat(8.0), egui::Sense::hover());
+                triangle(ui, mark, self.sorting.is_rising, color);
+            }
+        });
+        let response = response.on_hover_cursor(egui::CursorIcon::PointingHand);
+        if response.on_hover_text(format!("{}.\nClick to sort.", column.help)).clicked() {
+            *self.sorting = self.sorting.clicked(at);
+        }
+    }
+}
+
+/// Points up or down.
+fn triangle(ui: &Ui, area: Rect, is_up: bool, color: egui::Color32) {
+    let (c, r) = (area.center(), if is_up { -3.0 } else { 3.0 });
+    let points = vec![pos2(c.x - 3.5, c.y - r * 0.7), pos2(c.x + 3.5, c.y - r * 0.7), pos2(c.x, c.y + r)];
+    ui.painter().add(egui::Shape::convex_polygon(points, color, egui::Stroke::NONE));
 }
 
 /// Numbers stand to the right, words to the left.
 fn cell_layout(column: usize) -> Layout {
-    if (2..=8).contains(&column) { Layout::right_to_left(Align::Center) } else { Layout::left_to_right(Align::Center) }
+    if column >= 2 { Layout::right_to_left(Align::Center) } else { Layout::left_to_right(Align::Center) }
 }
 
 impl egui_table::TableDelegate for CostTable<'_> {
     fn header_cell_ui(&mut self, ui: &mut Ui, cell: &egui_table::HeaderCellInfo) {
         let tokens = Tokens::of(ui);
         ui.painter().rect_filled(ui.max_rect(), 0.0, tokens.panel);
-        let Some(column) = self.columns.get(cell.col_range.start).copied() else { return };
+        let Some(column) = self.rows.columns.get(cell.col_range.start).copied() else { return };
         if cell.row_nr == 1 {
             ui.painter().rect_filled(ui.max_rect(), 0.0, tokens.card);
-            if let Some(totals) = self.totals {
+            if let Some(totals) = &self.rows.totals {
                 Self::value_ui(totals, column, true, ui);
             }
             return;
         }
-        let Some((title, _, hover)) = COLUMNS.get(column) else { return };
-        ui.with_layout(cell_layout(column), |ui| {
-            ui.add_space(6.0);
-            let title = RichText::new(*title).small().color(tokens.text_weak);
-            ui.add(egui::Label::new(title).truncate()).on_hover_text(*hover);
-        });
+        self.head_ui(ui, column);
     }
 
     fn row_ui(&mut self, ui: &mut Ui, nr: u64) {
         let tokens = Tokens::of(ui);
         let rect = ui.max_rect();
-        let Some(row) = self.row(nr) else { return };
-        let id = row.id;
+        let Some((row, id)) = self.row(nr).and_then(|row| Some((row, row.id?))) else { return };
         let response = ui.interact(rect, ui.scope_id().with(("row", nr)), egui::Sense::click());
-        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Row, true, format!("Cost of {}", row.cells[0])));
-        if self.selected.contains(&id) {
+        let label = format!("Cost of {}: planned RAM {}", row.cells[0], row.cells[PLANNED]);
+        let is_selected = self.selected.contains(&id);
+        response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Row, true, is_selected, &label));
+        if is_selected {
             ui.painter().rect_filled(rect, 0.0, tokens.selection);
         } else if response.hovered() {
             ui.painter().rect_filled(rect, 0.0, tokens.hover);
@@ -121,7 +204,7 @@ impl egui_table::TableDelegate for CostTable<'_> {
     }
 
     fn cell_ui(&mut self, ui: &mut Ui, cell: &egui_table::CellInfo) {
-        if let (Some(row), Some(column)) = (self.row(cell.row_nr), self.columns.get(cell.col_nr)) {
+        if let (Some(row), Some(column)) = (self.row(cell.row_nr), self.rows.columns.get(cell.col_nr)) {
             Self::value_ui(row, *column, false, ui);
         }
     }

@@ -203,13 +203,17 @@ pub fn help_ui(ctx: &egui::Context) -> bool {
         ui.add_space(size::STEP);
         egui::ScrollArea::vertical().max_height(380.0).show(ui, |ui| {
             egui::Grid::new("keys").num_columns(3).spacing([20.0, 6.0]).show(ui, |ui| {
-                for spec in command::ALL {
-                    let keys: Vec<String> =
-                        spec.keys.iter().map(|keys| command::shortcut_text(ui.ctx(), keys)).collect();
-                    ui.label(egui::RichText::new(keys.join(", ")).monospace().color(tokens.text_strong));
-                    ui.label(spec.label);
-                    ui.label(egui::RichText::new(spec.help).color(tokens.text_weak));
+                for (topic, specs) in command::by_topic() {
+                    kit::title(ui, topic);
                     ui.end_row();
+                    for spec in specs {
+                        let keys: Vec<String> =
+                            spec.keys.iter().map(|keys| command::shortcut_text(ui.ctx(), keys)).collect();
+                        ui.label(egui::RichText::new(keys.join(", ")).monospace().color(tokens.text_strong));
+                        ui.label(spec.label);
+                        ui.label(egui::RichText::new(spec.help).color(tokens.text_weak));
+                        ui.end_row();
+                    }
                 }
             });
         });

@@ -46,6 +46,7 @@ struct Entry {
 /// Other words for things, by the first words of their title; the likeliest first. They count less than titles.
 const WORDS: &[(&str, &str)] = &[
     ("Cost", "ram memory csv bytes parameters macs flops multiply-adds table"),
+    ("Reduce memory", "save ram smaller out of memory oom remedies"),
     ("Element type", "f16 f32 half float precision dtype fp16 fp32"),
     ("Frozen of", "freeze unfreeze trainable fixed"),
     ("Freeze", "frozen unfreeze trainable fixed"),

@@ -1,6 +1,7 @@
 //! RAM three times over: what a textbook counts, what this engine plans to hold, and what it really held.
 
 use super::kit;
+use super::memory_savings::Savings;
 use super::settings::Settings;
 use super::theme::{Tokens, size};
 use super::{PanelCx, UiCommand};
@@ -13,13 +14,18 @@ use egui::{RichText, Ui, vec2};
 #[derive(Debug, Default)]
 pub(super) struct MemoryView {
     settings: Settings,
+    savings: Savings,
 }
 
 impl MemoryView {
     /// Draws it.
     pub(super) fn ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         kit::title(ui, "RAM, three truths");
-        kit::weak(ui, "Counted by the textbook's rule, planned for this engine, and really held.");
+        // What a change of the settings below does takes the place of the caption: nothing moves under the pointer.
+        match self.settings.effect(cx, ui) {
+            Some(effect) => ui.label(RichText::new(effect).color(Tokens::of(ui).accent)),
+            None => kit::weak(ui, "By the textbook's rule, planned for this engine, really held."),
+        };
         ui.add_space(size::HALF);
         self.settings_ui(cx, ui, out);
         ui.add_space(size::STEP);
@@ -68,6 +74,13 @@ impl MemoryView {
         ui.add_space(size::HALF);
         breakdown_ui(ui, memory);
         moment_ui(cx, ui, out);
+        ui.add_space(size::STEP);
+        self.savings.ui(cx, ui, out);
+    }
+
+    /// Shows what would make it less, at the next frame.
+    pub(super) fn show_savings(&mut self) {
+        self.savings.is_wanted = true;
     }
 
     fn settings_ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
@@ -77,7 +90,7 @@ impl MemoryView {
             self.settings.dtype_ui(ui);
             self.settings.optimizer_ui(ui);
         });
-        self.settings.end(cx, out);
+        self.settings.end(cx, ui, out);
     }
 }
 

@@ -52,6 +52,8 @@ impl App {
                 entry(ui, "redo", redo.is_some(), redo, out);
                 ui.separator();
                 super::canvas::edit_menu(ui, self.workspace.front().into(), out);
+                entry(ui, "copy_cost_csv", true, None, out);
+                entry(ui, "copy_cost_markdown", true, None, out);
                 ui.separator();
                 for id in ["find", "find_next", "next_problem", "preferences"] {
                     self.command_entry(ui, id, out);
@@ -82,7 +84,12 @@ impl App {
         entry(ui, "open", true, None, out);
         ui.menu_button("Open preset", |ui| {
             for preset in presets::ALL {
-                if ui.button(preset.id).on_hover_text(preset.summary).clicked() {
+                let name = preset.document().name;
+                let about = RichText::new(preset.summary).small().color(Tokens::of(ui).text_weak);
+                let entry = ui.add(egui::Button::new(name.as_str()).wrap_mode(egui::TextWrapMode::Extend));
+                entry.widget_info(|| egui::WidgetInfo::labeled(egui::Role::MenuItem, true, &name));
+                ui.add(egui::Label::new(about).extend().selectable(false));
+                if entry.on_hover_text(preset.summary).clicked() {
                     out.push(UiCommand::OpenPreset(preset.id.into()));
                     ui.close();
                 }
@@ -153,6 +160,7 @@ impl App {
         let is_ready = self.workspace.front().derived().plan.training_problem().is_none();
         entry(ui, "find_rate", !busy && is_ready, None, out);
         entry(ui, "enqueue", is_ready, None, out);
+        entry(ui, "reduce_memory", true, None, out);
         ui.separator();
         let resume = ui.add_enabled(!busy && self.session.run().is_some(), egui::Button::new("Resume last run"));
         if resume.on_hover_text("Go on from the last checkpoint of the last run").clicked() {

@@ -97,6 +97,13 @@ pub enum UiCommand {
         /// The wire.
         link: Option<crate::graph::Link>,
     },
+    /// Put the cost table of the open graph on the clipboard.
+    CopyCost {
+        /// For documents, not for other programs.
+        as_markdown: bool,
+    },
+    /// Show what would make training need less memory.
+    ReduceMemory,
     /// Measure how long each layer takes.
     TimeLayers,
     /// A command of the canvas, by its id in the table of commands: acts on the selection.

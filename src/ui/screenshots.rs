@@ -62,9 +62,9 @@ impl Studio {
         self.snap(dir, "command-palette")?;
         self.harness.key_press(egui::Key::Escape);
         self.show("cost");
-        self.colour("Kind", "RAM");
+        self.colour("Kind", "Planned RAM");
         self.snap(dir, "colours")?;
-        self.colour("RAM", "Kind");
+        self.colour("Planned RAM", "Kind");
 
         let mut training = self.harness.state().document().training.clone();
         training.epochs = 5;

@@ -1,5 +1,6 @@
 //! The widgets of the training settings, used by the training panel and beside the RAM figures.
 
+use super::effect::Effect;
 use super::kit;
 use super::{PanelCx, UiCommand};
 use crate::graph::{Edit, Optimizer, Schedule, TrainSpec};
@@ -56,6 +57,7 @@ pub(super) struct Settings {
     gesture: u64,
     spec: TrainSpec,
     merging: Option<u64>,
+    effect: Option<Effect>,
 }
 
 impl Settings {
@@ -65,12 +67,19 @@ impl Settings {
         self.merging = None;
     }
 
-    /// Ends the frame: asks for what changed.
-    pub(super) fn end(&mut self, cx: &PanelCx<'_>, out: &mut Vec<UiCommand>) {
+    /// Ends the frame: asks for what changed, and notes what that does.
+    pub(super) fn end(&mut self, cx: &PanelCx<'_>, ui: &Ui, out: &mut Vec<UiCommand>) {
         if self.spec != cx.document.training {
             let edit = Edit::SetTraining(Box::new(self.spec.clone()));
             out.push(UiCommand::Edit { edit, path: Some(Vec::new()), gesture: self.merging });
+            let (gesture, now) = (self.merging.unwrap_or_else(super::fields::new_gesture), ui.input(|i| i.time));
+            Effect::note(&mut self.effect, cx, None, gesture, now);
         }
+    }
+
+    /// What the last change does to the planned RAM, in one line, while that is news.
+    pub(super) fn effect(&self, cx: &PanelCx<'_>, ui: &Ui) -> Option<String> {
+        self.effect.as_ref().and_then(|effect| effect.in_words(ui, cx))
     }
 
     fn watch(&mut self, ui: &Ui, drag: &Response) {

@@ -403,19 +403,23 @@ pub fn diverging(value: u8) -> Color32 {
     )
 }
 
-/// The map of the canvas's metrics: dark blue over gray to yellow, "cividis" (Nuñez, Anderton and Renslow 2018), whose
-/// lightness rises evenly also for people who do not tell red from green.
+/// The map of the canvas's metrics: violet over blue and green to yellow, "viridis" (Smith and van der Walt 2015), whose
+/// lightness rises evenly, also for people who do not tell red from green, and which is nowhere gray.
 pub fn metric(share: f32) -> Color32 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 255")]
     let byte = (share.clamp(0.0, 1.0) * 255.0).round() as u8;
     ramp(
         byte,
         &[
-            (0.0, [0.0, 34.0, 78.0]),
-            (0.25, [65.0, 77.0, 107.0]),
-            (0.5, [125.0, 124.0, 120.0]),
-            (0.75, [188.0, 175.0, 111.0]),
-            (1.0, [254.0, 232.0, 56.0]),
+            (0.0, [68.0, 1.0, 84.0]),
+            (0.125, [71.0, 45.0, 123.0]),
+            (0.25, [59.0, 82.0, 139.0]),
+            (0.375, [44.0, 114.0, 142.0]),
+            (0.5, [33.0, 145.0, 140.0]),
+            (0.625, [40.0, 174.0, 128.0]),
+            (0.75, [94.0, 201.0, 98.0]),
+            (0.875, [173.0, 220.0, 48.0]),
+            (1.0, [253.0, 231.0, 37.0]),
         ],
     )
 }
@@ -505,6 +509,23 @@ mod tests {
         let colours: Vec<Color32> = (0..=20_u8).map(|step| metric(f32::from(step) / 20.0)).collect();
         assert!(colours.windows(2).all(|pair| luminance(pair[0]) < luminance(pair[1])));
         assert!(colours.iter().all(|fill| contrast(on(*fill), *fill) >= 4.5));
+    }
+
+    /// CIE 1976 L* from relative luminance: equal steps of it look equally large.
+    fn lightness(color: Color32) -> f64 {
+        116.0 * luminance(color).cbrt() - 16.0
+    }
+
+    #[test]
+    fn the_metric_map_is_even_to_the_eye_and_nowhere_gray() {
+        let colours: Vec<Color32> = (0..=8_u8).map(|step| metric(f32::from(step) / 8.0)).collect();
+        let steps: Vec<f64> = colours.windows(2).map(|pair| lightness(pair[1]) - lightness(pair[0])).collect();
+        let mean = steps.iter().sum::<f64>() / steps.len() as f64;
+        assert!(steps.iter().all(|step| (step / mean - 1.0).abs() < 0.35), "{steps:?}");
+        for colour in colours {
+            let [r, g, b, _] = colour.to_array().map(i32::from);
+            assert!(r.max(g).max(b) - r.min(g).min(b) > 70, "{colour:?} is gray");
+        }
     }
 
     #[test]

@@ -120,7 +120,10 @@ impl TrainingPanel {
                 }
             }
         });
-        self.settings.end(cx, out);
+        self.settings.end(cx, ui, out);
+        if let Some(effect) = self.settings.effect(cx, ui) {
+            ui.label(RichText::new(effect).small().color(Tokens::of(ui).accent));
+        }
     }
 
     /// Judges anew when an epoch has ended, or every hundred steps.

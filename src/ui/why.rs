@@ -20,6 +20,8 @@ pub(super) enum Figure {
     Macs,
     /// Bytes of its output for one image.
     Activations,
+    /// What it holds at the fullest moment of a training step.
+    Planned,
     /// Its part of the textbook's training bytes.
     Share,
     /// What one output value sees.
@@ -28,8 +30,8 @@ pub(super) enum Figure {
 
 impl Figure {
     /// All, in the inspector's order.
-    pub(super) const ALL: [Self; 6] =
-        [Self::Output, Self::Params, Self::Macs, Self::Activations, Self::Share, Self::Field];
+    pub(super) const ALL: [Self; 7] =
+        [Self::Output, Self::Params, Self::Macs, Self::Activations, Self::Planned, Self::Share, Self::Field];
 
     /// Its name.
     pub(super) fn label(self) -> &'static str {
@@ -38,7 +40,8 @@ impl Figure {
             Self::Params => "Parameters",
             Self::Macs => "MACs",
             Self::Activations => "Activations",
-            Self::Share => "Share of RAM",
+            Self::Planned => "Planned RAM",
+            Self::Share => "Textbook share",
             Self::Field => "Receptive field",
         }
     }
@@ -50,6 +53,7 @@ impl Figure {
             Self::Params => "Numbers that it learned or learns",
             Self::Macs => "Multiply-adds for one image; bias not counted",
             Self::Activations => "Memory of its output for one image",
+            Self::Planned => "What it holds at the fullest moment of a training step of the whole batch",
             Self::Share => "Of the textbook figure for training with this batch",
             Self::Field => "How much of the input one output value sees",
         }
@@ -109,6 +113,10 @@ impl<'a> Layer<'a> {
             Figure::Params => text::count(self.cost.params()),
             Figure::Macs => text::count(self.cost.macs),
             Figure::Activations => text::bytes(self.cost.activation_bytes),
+            Figure::Planned => {
+                let share = self.cost.planned_share * 100.0;
+                format!("{}, {share:.1} %", text::bytes(self.cost.planned.total()))
+            }
             Figure::Share => format!("{:.1} %", self.cost.ram_share * 100.0),
             Figure::Field => {
                 let [height, width] = self.cost.field.pixels();
@@ -124,6 +132,7 @@ impl<'a> Layer<'a> {
             Figure::Macs => self.calculations(&["MACs"]),
             Figure::Params => self.why_params(),
             Figure::Activations => self.why_activations(),
+            Figure::Planned => self.why_planned(),
             Figure::Share => self.why_share(),
             Figure::Field => {
                 let [jump, _] = self.cost.field.jump;
@@ -174,14 +183,88 @@ impl<'a> Layer<'a> {
             )];
         }
         let element = self.cx.cost.settings.dtype.bytes();
-        let terms = format!("{} × {element}", self.output);
         let own = self.output.elements().unwrap_or(0).saturating_mul(element);
         if own == bytes {
-            vec![Line::sum("numbers of the output × bytes of a number", &terms, own)]
-        } else {
-            let own = text::count(own);
-            vec![Line::words(format!("The sum of the outputs of all its steps; the last one: {terms} = {own}"))]
+            let terms = format!("{} × {element}", self.output);
+            return vec![Line::sum("numbers of the output × bytes of a number", &terms, own)];
         }
+        let program = &self.cx.plan.program;
+        let ops = self.plan.spans.iter().cloned().flatten();
+        let steps: Vec<(String, u64)> = ops
+            .filter_map(|at| Some((program.ops.get(at)?, self.cx.cost.ops.get(at)?.activation_bytes)))
+            .filter(|(_, bytes)| *bytes > 0)
+            .map(|(op, bytes)| (format!("{} gives {}", step_name(&op.path), program.output_shape(op)), bytes))
+            .collect();
+        let mut lines = vec![Line::words(format!("Each step's numbers × {element} bytes:"))];
+        lines.extend(listed(&steps));
+        lines.push(Line::sum("all steps together", &sum_of(&steps), bytes));
+        lines
+    }
+
+    /// What it holds at the fullest moment, part by part.
+    fn why_planned(&self) -> Vec<Line> {
+        let cost = &self.cx.cost;
+        let (settings, part) = (cost.settings, &self.cost.planned);
+        let batch = text::count(settings.batch);
+        let numbers = self.cost.params().saturating_add(self.cost.state);
+        let [numbers, trained] = [numbers, self.cost.trainable].map(text::count);
+        let per_image = self.output.elements().unwrap_or(0);
+        let mut lines = Vec::new();
+        let mut line = |bytes: u64, rule: &str, terms: String| {
+            if bytes > 0 {
+                lines.push(Line::sum(rule, &terms, bytes));
+            }
+        };
+        let in_whole = |bytes: u64, what: &str| {
+            // In numbers of the output where that is all there is.
+            let of_element = |element: u64| per_image.saturating_mul(settings.batch).saturating_mul(element) == bytes;
+            match [4, 2].into_iter().find(|element| of_element(*element)) {
+                Some(element) => format!("{batch} × {} × {element}", self.output),
+                None => what.to_owned(),
+            }
+        };
+        line(part.images, "images of the step: batch × numbers × bytes", in_whole(part.images, "images"));
+        line(
+            part.outputs,
+            "outputs, held until the way back has passed them: batch × numbers × bytes",
+            in_whole(part.outputs, "all its steps"),
+        );
+        line(
+            part.besides,
+            "kept besides for the way back: padded or 16-bit copies, indices of maxima (8 bytes each), masks",
+            in_whole(part.besides, "copies, indices, masks"),
+        );
+        line(
+            part.flowing,
+            "gradients of its outputs, on their way at that moment",
+            in_whole(part.flowing, "gradients"),
+        );
+        line(part.scratch, "scratch space: it is at work at that moment", "scratch".into());
+        line(part.parameters, "parameters and statistics × 4 bytes", format!("{numbers} × 4"));
+        let gradients = if part.gradients == self.cost.trainable.saturating_mul(4) {
+            format!("{trained} × 4")
+        } else {
+            "those of its steps that the way back has passed".into()
+        };
+        line(part.gradients, "a gradient of 4 bytes for each trained parameter", gradients);
+        let state = settings.optimizer.state_per_parameter();
+        line(
+            part.optimizer,
+            "what the optimizer remembers of each trained parameter",
+            format!("{trained} × {state} × 4"),
+        );
+        let parts = part.named().map(|(_, bytes)| (String::new(), bytes));
+        let total = part.total();
+        if parts.iter().filter(|(_, bytes)| *bytes > 0).count() > 1 {
+            lines.push(Line::sum("together", &sum_of(&parts), total));
+        }
+        let network = text::bytes(cost.memory.training_planned_bytes);
+        lines.push(Line::words(if total == 0 {
+            format!("It holds nothing of the {network} at the fullest moment of a step.")
+        } else {
+            format!("of {network} in all, at the fullest moment of a step")
+        }));
+        lines
     }
 
     fn why_share(&self) -> Vec<Line> {
@@ -222,6 +305,35 @@ impl<'a> Layer<'a> {
             .map(|(path, calc)| line(path, calc))
             .collect()
     }
+}
+
+/// Most steps that are listed one by one.
+const STEPS: usize = 24;
+
+/// The last part of an op's path.
+fn step_name(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or(path)
+}
+
+/// A line for each step; of very many the first ones, and the others as one.
+fn listed(steps: &[(String, u64)]) -> Vec<Line> {
+    let (first, others) = steps.split_at(steps.len().min(STEPS));
+    let mut lines: Vec<Line> =
+        first.iter().map(|(name, bytes)| Line::words(format!("{name}: {} bytes", text::count(*bytes)))).collect();
+    if !others.is_empty() {
+        let bytes = others.iter().map(|(_, bytes)| *bytes).fold(0, u64::saturating_add);
+        lines.push(Line::words(format!("{} further steps: {} bytes", others.len(), text::count(bytes))));
+    }
+    lines
+}
+
+/// "50,176 + 12,544", without zeros; of very many the first ones, and the others as one.
+fn sum_of(parts: &[(String, u64)]) -> String {
+    let parts: Vec<u64> = parts.iter().map(|(_, bytes)| *bytes).filter(|bytes| *bytes > 0).collect();
+    let (first, others) = parts.split_at(parts.len().min(STEPS));
+    let others = others.iter().copied().fold(0, u64::saturating_add);
+    let terms = first.iter().copied().chain((others > 0).then_some(others));
+    terms.map(text::count).collect::<Vec<_>>().join(" + ")
 }
 
 /// What the figures of copies are summed from: "2 × 4,672"; or each, since a first copy may read more or fewer channels.
@@ -274,5 +386,15 @@ mod tests {
     fn copies_are_multiplied_with_the_figure_of_one() {
         assert_eq!(copies_sum(&[4_672, 4_672]), "2 × 4,672");
         assert_eq!(copies_sum(&[896, 9_248]), "896 + 9,248");
+    }
+
+    /// A sum may leave out zeros, and nothing else, however many steps there are.
+    #[test]
+    fn a_sum_of_very_many_steps_still_adds_up() {
+        let steps: Vec<(String, u64)> = (0..60).map(|step| (String::new(), step)).collect();
+        // 0 + 1 + … + 59 = 60 · 59 / 2.
+        let sum: u64 = sum_of(&steps).split(" + ").map(|term| term.replace(',', "").parse::<u64>().unwrap()).sum();
+        assert_eq!(sum, 1_770);
+        assert_eq!(listed(&steps).len(), STEPS + 1);
     }
 }

@@ -19,7 +19,8 @@ impl CanvasPanel {
             return;
         }
         let last = match self.metric {
-            Metric::Kind | Metric::Ram | Metric::Time => Figure::Share,
+            Metric::Kind | Metric::Planned | Metric::Time => Figure::Planned,
+            Metric::Ram => Figure::Share,
             Metric::Params => Figure::Params,
             Metric::Macs => Figure::Macs,
             Metric::Field => Figure::Field,
@@ -29,6 +30,7 @@ impl CanvasPanel {
             let is_shown = match figure {
                 Figure::Output => card.volume.is_some(),
                 Figure::Params => card.figures.params > 0,
+                Figure::Planned => card.figures.planned_bytes > 0,
                 _ => card.figures.ram_bytes > 0.0,
             };
             if !is_shown {

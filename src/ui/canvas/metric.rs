@@ -10,7 +10,9 @@ pub(super) enum Metric {
     /// The family of its layer.
     #[default]
     Kind,
-    /// Bytes while training.
+    /// Planned bytes while training.
+    Planned,
+    /// The textbook's bytes while training.
     Ram,
     /// Trained and frozen parameters.
     Params,
@@ -24,13 +26,15 @@ pub(super) enum Metric {
 
 impl Metric {
     /// All, in the order of the menu.
-    pub(super) const ALL: [Self; 6] = [Self::Kind, Self::Ram, Self::Params, Self::Macs, Self::Field, Self::Time];
+    pub(super) const ALL: [Self; 7] =
+        [Self::Kind, Self::Planned, Self::Ram, Self::Params, Self::Macs, Self::Field, Self::Time];
 
     /// Its name in the menu.
     pub(super) fn label(self) -> &'static str {
         match self {
             Self::Kind => "Kind",
-            Self::Ram => "RAM",
+            Self::Planned => "Planned RAM",
+            Self::Ram => "Textbook RAM",
             Self::Params => "Parameters",
             Self::Macs => "MACs",
             Self::Field => "Receptive field",
@@ -42,6 +46,7 @@ impl Metric {
     pub(super) fn help(self) -> &'static str {
         match self {
             Self::Kind => "Every card in the colour of its family, as in the palette",
+            Self::Planned => "What each layer holds at the fullest moment of a training step of the whole batch",
             Self::Ram => "The textbook's bytes for training: outputs of the whole batch, and parameters",
             Self::Params => "Trained and frozen parameters",
             Self::Macs => "Multiply-adds for one image",
@@ -55,6 +60,7 @@ impl Metric {
         let figures = &card.figures;
         let value = match self {
             Self::Kind => return None,
+            Self::Planned => figures.planned_bytes as f64,
             Self::Ram => figures.ram_bytes,
             Self::Params => figures.params as f64,
             Self::Macs => figures.macs as f64,
@@ -70,7 +76,7 @@ impl Metric {
         let whole = value.round() as u64;
         match self {
             Self::Kind => String::new(),
-            Self::Ram => text::bytes(whole),
+            Self::Planned | Self::Ram => text::bytes(whole),
             Self::Params => format!("{} params", text::short_count(whole)),
             Self::Macs => format!("{} MACs", text::short_count(whole)),
             Self::Field => format!("{} px", text::count(whole)),
@@ -97,6 +103,18 @@ impl Range {
         })
     }
 
+    /// Round numbers within the range, 1, 2 and 5 times a power of ten, with where they lie.
+    pub(super) fn ticks(self) -> Vec<(f64, f32)> {
+        if self.least <= 0.0 || self.most <= self.least {
+            return Vec::new();
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "the exponent of a figure")]
+        let [low, high] = [self.least, self.most].map(|end| end.log10().floor() as i32);
+        let round = (low..=high).flat_map(|power| [1.0, 2.0, 5.0].map(|digit| digit * 10_f64.powi(power)));
+        let within = round.filter(|tick| (self.least..=self.most).contains(tick));
+        within.map(|tick| (tick, self.share(tick))).collect()
+    }
+
     /// Where a value lies, 0 to 1, on a logarithmic scale: figures of layers differ by orders of magnitude.
     pub(super) fn share(self, value: f64) -> f32 {
         if self.most <= self.least {
@@ -117,6 +135,16 @@ mod tests {
         let range = Range { least: 3.0, most: 300.0 };
         assert!((range.share(30.0) - 0.5).abs() < 1e-6);
         assert!(range.share(3.0).abs() < 1e-6 && (range.share(300.0) - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn ticks_are_round_numbers_within_the_range() {
+        let ticks = Range { least: 3.0, most: 300.0 }.ticks();
+        let values: Vec<f64> = ticks.iter().map(|tick| tick.0).collect();
+        assert_eq!(format!("{values:?}"), "[5.0, 10.0, 20.0, 50.0, 100.0, 200.0]");
+        // log(30 / 3) / log(300 / 3) is one half; 10 and 100 lie log(10 / 3) / 2 = 0.261 and 0.761 along.
+        assert!((ticks[1].1 - 0.261).abs() < 1e-3 && (ticks[4].1 - 0.761).abs() < 1e-3);
+        assert!(Range { least: 7.0, most: 7.0 }.ticks().is_empty());
     }
 
     #[test]

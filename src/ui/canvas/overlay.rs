@@ -15,7 +15,9 @@ use egui::{
 };
 
 /// Width of the legend's ramp.
-const RAMP: f32 = 168.0;
+const RAMP: f32 = 208.0;
+/// Room that the number at a tick needs.
+const LABEL: f32 = 58.0;
 /// Most room that the map takes.
 const MAP: Vec2 = vec2(168.0, 132.0);
 
@@ -64,10 +66,11 @@ pub(super) fn legend(
     let tokens = Tokens::of(ui);
     let tall = match *metric {
         Metric::Kind => 34.0,
-        Metric::Time => 94.0,
-        _ => 68.0,
+        Metric::Time => 100.0,
+        _ => 74.0,
     };
-    let place = Rect::from_min_size(canvas.left_bottom() + vec2(size::STEP, -tall - size::STEP), vec2(230.0, tall));
+    let place =
+        Rect::from_min_size(canvas.left_bottom() + vec2(size::STEP, -tall - size::STEP), vec2(RAMP + 40.0, tall));
     ui.scope_builder(UiBuilder::new().max_rect(place).layout(Layout::bottom_up(Align::Min)), |ui| {
         let frame = egui::Frame::new()
             .fill(tokens.floating)
@@ -76,9 +79,9 @@ pub(super) fn legend(
             .inner_margin(egui::Margin::symmetric(8, 4));
         frame.show(ui, |ui| {
             ui.with_layout(Layout::top_down(Align::Min), |ui| {
-                ui.set_width(if *metric == Metric::Kind { 150.0 } else { RAMP + 8.0 });
+                ui.set_width(if *metric == Metric::Kind { 158.0 } else { RAMP + 8.0 });
                 ui.spacing_mut().item_spacing.y = 3.0;
-                choice(ui, metric);
+                choice(ui, metric, range);
                 if *metric != Metric::Kind {
                     scale(ui, *metric, range, timing, tokens);
                 }
@@ -90,7 +93,7 @@ pub(super) fn legend(
     });
 }
 
-fn choice(ui: &mut Ui, metric: &mut Metric) {
+fn choice(ui: &mut Ui, metric: &mut Metric, range: Option<Range>) {
     ui.horizontal(|ui| {
         kit::weak(ui, "Colour").on_hover_text("What the colours of the cards stand for");
         let combo = egui::ComboBox::from_id_salt("colour").width(100.0).selected_text(metric.label());
@@ -103,6 +106,11 @@ fn choice(ui: &mut Ui, metric: &mut Metric) {
         combo.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, &name));
         crate::ui::fields::take_focus(&combo.response, "Colour of the cards");
         combo.response.on_hover_text(metric.help());
+        if *metric != Metric::Kind && range.is_some_and(|range| range.most > range.least) {
+            let words =
+                "Equal steps of colour are equal factors, not equal differences: layers differ by orders of magnitude";
+            ui.label(egui::RichText::new("log scale").small().weak()).on_hover_text(words);
+        }
     });
 }
 
@@ -131,12 +139,32 @@ fn scale(ui: &mut Ui, metric: Metric, range: Option<Range>, timing: &Timing, tok
     }
     ui.painter().add(Shape::mesh(mesh));
     ui.painter().rect_stroke(bar, 0.0, Stroke::new(1.0, tokens.outline), StrokeKind::Outside);
-    let words = |text: &str| egui::RichText::new(text).small().color(tokens.text);
-    ui.horizontal(|ui| {
-        ui.set_width(RAMP);
-        ui.label(words(&ends[0]));
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| ui.label(words(&ends[1])));
-    });
+    ticks(ui, bar, metric, range, tokens);
+}
+
+/// Numbers under the ramp: the ends, and round ones between them where there is room.
+fn ticks(ui: &mut Ui, bar: Rect, metric: Metric, range: Range, tokens: &Tokens) {
+    let (row, _) = ui.allocate_exact_size(vec2(RAMP, 18.0), Sense::hover());
+    let painter = ui.painter();
+    let line = |x: f32, long: f32| {
+        painter.vline(x, bar.bottom()..=bar.bottom() + long, Stroke::new(1.0, tokens.text_weak));
+    };
+    let write = |x: f32, align: egui::Align2, value: f64| {
+        let font = egui::FontId::proportional(size::FONT_SMALL);
+        painter.text(egui::pos2(x, row.top() + 3.0), align, metric.text(value), font, tokens.text);
+    };
+    write(bar.left(), egui::Align2::LEFT_TOP, range.least);
+    write(bar.right(), egui::Align2::RIGHT_TOP, range.most);
+    let (mut free, end) = (bar.left() + LABEL * 1.5, bar.right() - LABEL * 1.5);
+    for (value, share) in range.ticks() {
+        let x = bar.left() + bar.width() * share;
+        let has_room = x >= free && x <= end;
+        line(x, if has_room { 5.0 } else { 3.0 });
+        if has_room {
+            write(x, egui::Align2::CENTER_TOP, value);
+            free = x + LABEL;
+        }
+    }
 }
 
 fn measure(ui: &mut Ui, timing: &Timing, out: &mut Vec<UiCommand>) {

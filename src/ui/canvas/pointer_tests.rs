@@ -107,7 +107,7 @@ fn every_number_of_a_card_in_sight_is_a_node() {
     let hand = lenet();
     hand.get_by_label("Output of c1: 28 × 28 × 6");
     hand.get_by_label("Parameters of c1: 156");
-    assert!(hand.query_all_by_label_contains("Share of RAM of ").count() >= 5);
+    assert!(hand.query_all_by_label_contains("Planned RAM of ").count() >= 5);
     hand.get_by_label("Output port of c1");
     hand.get_by_label("Input port 1 of c3");
 }
@@ -136,4 +136,17 @@ fn the_middle_button_and_the_space_bar_pan() {
     hand.step();
     assert!((moved(&mut hand, PointerButton::Primary) - 40.0).abs() < 2.0);
     assert!(hand.state().selection.is_empty());
+}
+
+/// 61,706 parameters of LeNet-5, without the (5 · 5 · 1 + 1) · 6 = 156 of c1.
+#[test]
+fn freezing_a_layer_shows_the_old_figures_beside_the_new_ones() {
+    let mut hand = lenet();
+    let at = centre(&hand, "c1, Conv2D");
+    press(&mut hand, at, PointerButton::Primary);
+    hand.get_by_role_and_label(egui::Role::CheckBox, "Frozen").click();
+    hand.run_ok();
+    hand.get_by_label("Trained parameters");
+    hand.get_by_label("61,706 →");
+    hand.get_by_label("61,550");
 }

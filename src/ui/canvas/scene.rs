@@ -15,6 +15,8 @@ use std::collections::HashMap;
 /// The figures of a card as numbers.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Figures {
+    /// What it holds of the planned bytes for training.
+    pub(super) planned_bytes: u64,
     /// Its share of the textbook's bytes for training.
     pub(super) ram_bytes: f64,
     pub(super) params: u64,
@@ -42,7 +44,7 @@ pub(super) struct CardView {
     pub(super) shape: String,
     /// "2,416 params", or nothing.
     pub(super) params: String,
-    /// Share of the network's RAM.
+    /// Share of the network's planned RAM.
     pub(super) ram_share: f32,
     pub(super) figures: Figures,
     /// What it gives, as a picture.
@@ -182,8 +184,9 @@ impl Scene {
                     String::new()
                 },
                 #[expect(clippy::cast_possible_truncation, reason = "a share for a bar")]
-                ram_share: cost.ram_share as f32,
+                ram_share: cost.planned_share as f32,
                 figures: Figures {
+                    planned_bytes: cost.planned.total(),
                     ram_bytes: cost.ram_share * training_bytes,
                     params: cost.params(),
                     macs: cost.macs,

@@ -9,6 +9,7 @@ mod training;
 pub(super) use training::SETTINGS;
 
 use super::canvas::fix_buttons;
+use super::effect::Effect;
 use super::fields::{Fields, GestureTracker, choice, flag, new_gesture, number, row};
 use super::theme::{self, Tokens, size};
 use super::{Panel, PanelCx, UiCommand, icons};
@@ -40,7 +41,7 @@ pub struct Inspector {
     name_of: Option<NodeId>,
     help: CommonMarkCache,
     /// What the change in progress does to the figures.
-    effect: Option<numbers::Effect>,
+    effect: Option<Effect>,
     thumbs: thumbs::Thumbs,
 }
 
@@ -71,9 +72,12 @@ impl Panel for Inspector {
                 cx.selection.iter().filter_map(|id| cx.graph().node(*id)).map(AsRef::as_ref).collect();
             match nodes.as_slice() {
                 [] => {
-                    network::ui(ui, cx, &mut self.tracker, out);
+                    network::ui(ui, cx, self.effect.as_ref(), &mut self.tracker, out);
                     section(ui, "Training");
-                    training::ui(ui, cx, &mut self.tracker, out);
+                    if let Some(gesture) = training::ui(ui, cx, &mut self.tracker, out) {
+                        let now = ui.input(|i| i.time);
+                        Effect::note(&mut self.effect, cx, None, gesture, now);
+                    }
                 }
                 [node] => {
                     // Widgets of different layers must not share their state.
@@ -107,7 +111,7 @@ impl Inspector {
                 changed.fields(&mut fields);
                 if let Some(gesture) = fields.change.filter(|_| changed != *layer) {
                     let now = ui.input(|i| i.time);
-                    numbers::Effect::note(&mut self.effect, cx, node.id, gesture, now);
+                    Effect::note(&mut self.effect, cx, Some(node.id), gesture, now);
                     let edit = Edit::SetLayer { node: node.id, layer: Box::new(changed) };
                     out.push(UiCommand::Edit { edit, path: None, gesture: Some(gesture) });
                 }
@@ -118,7 +122,7 @@ impl Inspector {
                 ui.label(RichText::new(message).color(tokens.warning));
             }
         }
-        learning_ui(ui, node, out);
+        self.learning_ui(cx, ui, node, out);
         if let Some(effect) = &self.effect {
             effect.ui(ui, cx, node.id);
         }
@@ -194,31 +198,34 @@ impl Inspector {
             out.push(UiCommand::OpenPath(path));
         }
     }
-}
 
-/// Frozen or not, and how weights start.
-fn learning_ui(ui: &mut Ui, node: &Node, out: &mut Vec<UiCommand>) {
-    let has_weights = node.layer().is_none_or(crate::layers::LayerKind::has_weights);
-    if !has_weights {
-        return;
-    }
-    let mut frozen = !node.trainable;
-    let help = "A frozen layer keeps its weights and statistics while training, and costs less memory.";
-    if row(ui, "Frozen", help, |ui| flag(ui, &mut frozen, "Frozen", help)).changed() {
-        let edit = Edit::SetTrainable { nodes: vec![node.id], trainable: !frozen };
-        out.push(UiCommand::Edit { edit, path: None, gesture: Some(new_gesture()) });
-    }
-    if node.layer().is_some() {
-        let options = Init::ALL.map(|init| {
-            let (name, _) = init.label().split_once(", ").unwrap_or((init.label(), ""));
-            ChoiceOption { id: init.id(), label: name, help: init.label() }
-        });
-        let mut selected = Init::ALL.iter().position(|init| *init == node.init).unwrap_or(0);
-        let help = "The rule by which its weights are drawn before training.";
-        if row(ui, "Initial weights", help, |ui| choice(ui, "Initial weights", &options, &mut selected))
-            && let Some(&init) = Init::ALL.get(selected)
-        {
-            out.push(UiCommand::edit(Edit::SetInit { node: node.id, init }));
+    /// Frozen or not, and how weights start.
+    fn learning_ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, node: &Node, out: &mut Vec<UiCommand>) {
+        let has_weights = node.layer().is_none_or(crate::layers::LayerKind::has_weights);
+        if !has_weights {
+            return;
+        }
+        let mut frozen = !node.trainable;
+        let help = "A frozen layer keeps its weights and statistics while training, and costs less memory.";
+        if row(ui, "Frozen", help, |ui| flag(ui, &mut frozen, "Frozen", help)).changed() {
+            let edit = Edit::SetTrainable { nodes: vec![node.id], trainable: !frozen };
+            let gesture = new_gesture();
+            let now = ui.input(|i| i.time);
+            Effect::note(&mut self.effect, cx, Some(node.id), gesture, now);
+            out.push(UiCommand::Edit { edit, path: None, gesture: Some(gesture) });
+        }
+        if node.layer().is_some() {
+            let options = Init::ALL.map(|init| {
+                let (name, _) = init.label().split_once(", ").unwrap_or((init.label(), ""));
+                ChoiceOption { id: init.id(), label: name, help: init.label() }
+            });
+            let mut selected = Init::ALL.iter().position(|init| *init == node.init).unwrap_or(0);
+            let help = "The rule by which its weights are drawn before training.";
+            if row(ui, "Initial weights", help, |ui| choice(ui, "Initial weights", &options, &mut selected))
+                && let Some(&init) = Init::ALL.get(selected)
+            {
+                out.push(UiCommand::edit(Edit::SetInit { node: node.id, init }));
+            }
         }
     }
 }
@@ -226,17 +233,20 @@ fn learning_ui(ui: &mut Ui, node: &Node, out: &mut Vec<UiCommand>) {
 fn several_ui(cx: &PanelCx<'_>, ui: &mut Ui, nodes: &[&Node], out: &mut Vec<UiCommand>) {
     let tokens = Tokens::of(ui);
     ui.label(theme::strong(format!("{} layers", nodes.len())).size(size::FONT_HEADING).color(tokens.text_strong));
-    let (mut params, mut macs, mut bytes, mut share) = (0_u64, 0_u64, 0_u64, 0.0);
+    let (mut params, mut macs, mut bytes, mut planned) = (0_u64, 0_u64, 0_u64, 0_u64);
     for cost in nodes.iter().filter_map(|node| cx.plan.node(cx.path, node.id)).map(|plan| cx.cost.node(plan)) {
         params = params.saturating_add(cost.params());
         macs = macs.saturating_add(cost.macs);
         bytes = bytes.saturating_add(cost.activation_bytes);
-        share += cost.ram_share;
+        planned = planned.saturating_add(cost.planned.total());
     }
     row(ui, "Parameters", "Sum over the selected layers", |ui| ui.label(text::count(params)));
     row(ui, "MACs", "Multiply-adds for one image", |ui| ui.label(text::count(macs)));
     row(ui, "Activations", "Bytes of their outputs for one image", |ui| ui.label(text::bytes(bytes)));
-    row(ui, "Share of RAM", "Of the textbook figure for training", |ui| ui.label(format!("{:.1} %", share * 100.0)));
+    let share = planned as f64 / cx.cost.memory.training_planned_bytes.max(1) as f64 * 100.0;
+    row(ui, "Planned RAM", "What they hold at the fullest moment of a training step", |ui| {
+        ui.label(format!("{}, {share:.1} %", text::bytes(planned)))
+    });
     let ids: Vec<NodeId> = nodes.iter().map(|node| node.id).collect();
     ui.add_space(size::STEP);
     ui.horizontal(|ui| {

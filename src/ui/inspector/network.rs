@@ -3,6 +3,7 @@
 use super::{GestureTracker, finding_ui, row, section};
 use crate::graph::Edit;
 use crate::text;
+use crate::ui::effect::Effect;
 use crate::ui::fields::number;
 use crate::ui::memory_view::{inference_sum, training_sum};
 use crate::ui::theme::{self, Tokens, size};
@@ -14,7 +15,13 @@ pub(super) const SEED: (&str, &str) =
     ("Seed", "Decides initial weights, split, order, augmentation and dropout. The same seed gives the same run.");
 
 /// Sums and settings of the document.
-pub(super) fn ui(ui: &mut Ui, cx: &PanelCx<'_>, tracker: &mut GestureTracker, out: &mut Vec<UiCommand>) {
+pub(super) fn ui(
+    ui: &mut Ui,
+    cx: &PanelCx<'_>,
+    effect: Option<&Effect>,
+    tracker: &mut GestureTracker,
+    out: &mut Vec<UiCommand>,
+) {
     let tokens = Tokens::of(ui);
     let name = if cx.document.name.is_empty() { "Network" } else { &cx.document.name };
     ui.label(theme::strong(name).size(size::FONT_HEADING).color(tokens.text_strong))
@@ -45,7 +52,7 @@ pub(super) fn ui(ui: &mut Ui, cx: &PanelCx<'_>, tracker: &mut GestureTracker, ou
     }
 
     section(ui, "Memory");
-    memory_ui(ui, cx);
+    memory_ui(ui, cx, effect.and_then(|effect| effect.old_bytes(ui, cx)));
 
     section(ui, "Seed");
     let mut seed = cx.document.seed;
@@ -56,8 +63,9 @@ pub(super) fn ui(ui: &mut Ui, cx: &PanelCx<'_>, tracker: &mut GestureTracker, ou
     }
 }
 
-/// Textbook, planned and measured, with what separates them.
-fn memory_ui(ui: &mut Ui, cx: &PanelCx<'_>) {
+/// Textbook, planned and measured, with what separates them; old planned and textbook's bytes beside the new ones while a
+/// change of them is news.
+fn memory_ui(ui: &mut Ui, cx: &PanelCx<'_>, old: Option<[u64; 2]>) {
     let tokens = Tokens::of(ui);
     let memory = &cx.cost.memory;
     let batch = cx.cost.settings.batch;
@@ -71,20 +79,28 @@ fn memory_ui(ui: &mut Ui, cx: &PanelCx<'_>) {
             ui.label(RichText::new(value).color(tokens.text_strong)).on_hover_text(hover);
         });
     };
+    let changing = |ui: &mut Ui, label: &str, (old, new): (Option<u64>, u64), help: &str| {
+        let Some(old) = old.filter(|old| *old != new) else { return line(ui, label, Some(new), help) };
+        row(ui, label, help, |ui| {
+            ui.spacing_mut().item_spacing.x = 4.0;
+            ui.label(RichText::new(format!("{} →", text::bytes(old))).color(tokens.text_weak));
+            ui.label(RichText::new(text::bytes(new)).color(tokens.text_strong)).on_hover_text(help);
+        });
+    };
     ui.label(RichText::new(format!("Training, batch of {}", text::count(batch))).small().color(tokens.text_weak));
-    line(
+    changing(
         ui,
         "Textbook",
-        Some(memory.training_textbook_bytes),
+        (old.map(|old| old[1]), memory.training_textbook_bytes),
         &format!(
             "Batch × (input + all outputs) + parameters: what the exercise in the book computes.\n{}",
             training_sum(cx)
         ),
     );
-    line(
+    changing(
         ui,
         "Planned",
-        Some(memory.training_planned_bytes),
+        (old.map(|old| old[0]), memory.training_planned_bytes),
         "What this program will hold at its fullest moment: also gradients, the optimizer's memory and scratch space.",
     );
     let measured = cx.run.filter(|run| run.revision == cx.revision).and_then(|run| run.measured_bytes);

@@ -1,9 +1,8 @@
-//! The figures of the selected layer, each with its calculation, and what a change in progress does to them.
+//! The figures of the selected layer, each with its calculation.
 
 use crate::graph::{Node, NodeId};
 use crate::layers::list_fields;
 use crate::op::Origin;
-use crate::text;
 use crate::ui::theme::Tokens;
 use crate::ui::why::{Figure, Layer, lines_ui};
 use crate::ui::{PanelCx, UiCommand, fields};
@@ -96,101 +95,4 @@ fn disclosed(
         })
     });
     body.and_then(|body| body.inner.inner)
-}
-
-/// Seconds for which the effect of a change stays after it.
-const STAY: f64 = 6.0;
-
-/// What a change in progress does: the figures as they were before it.
-#[derive(Clone, Debug)]
-pub(super) struct Effect {
-    node: NodeId,
-    gesture: u64,
-    before: Before,
-    changed_at: f64,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-struct Before {
-    output: String,
-    params: u64,
-    macs: u64,
-    ram: u64,
-}
-
-impl Before {
-    fn now(cx: &PanelCx<'_>, node: NodeId) -> Option<Self> {
-        let layer = Layer::of(cx, node)?;
-        Some(Self {
-            output: layer.value(Figure::Output),
-            params: layer.cost().params(),
-            macs: layer.cost().macs,
-            ram: cx.cost.memory.training_planned_bytes,
-        })
-    }
-}
-
-impl Effect {
-    /// Notes a change that is asked for but not made yet; `effect` goes on if it is of the same gesture.
-    pub(super) fn note(effect: &mut Option<Self>, cx: &PanelCx<'_>, node: NodeId, gesture: u64, now: f64) {
-        match effect {
-            Some(effect) if effect.gesture == gesture && effect.node == node => effect.changed_at = now,
-            effect => {
-                *effect = Before::now(cx, node).map(|before| Self { node, gesture, before, changed_at: now });
-            }
-        }
-    }
-
-    /// Shows old and new side by side, for as long as they are news.
-    pub(super) fn ui(&self, ui: &mut Ui, cx: &PanelCx<'_>, node: NodeId) {
-        let age = ui.input(|i| i.time) - self.changed_at;
-        let Some(now) = Before::now(cx, node).filter(|now| node == self.node && age < STAY && *now != self.before)
-        else {
-            return;
-        };
-        ui.ctx().request_repaint_after(std::time::Duration::from_secs_f64((STAY - age).max(0.1)));
-        let tokens = Tokens::of(ui);
-        tokens.well().inner_margin(8).show(ui, |ui| {
-            ui.set_min_width(ui.available_width());
-            ui.spacing_mut().item_spacing.y = 2.0;
-            let mut line = |label: &str, old: String, new: String, change: String| {
-                if old == new {
-                    return;
-                }
-                ui.horizontal_wrapped(|ui| {
-                    ui.spacing_mut().item_spacing.x = 4.0;
-                    ui.label(RichText::new(label).small().color(tokens.text_weak));
-                    ui.label(RichText::new(format!("{old} →")).color(tokens.text_weak));
-                    ui.label(RichText::new(new).color(tokens.text_strong));
-                    ui.label(RichText::new(change).small().color(tokens.accent));
-                });
-            };
-            let before = &self.before;
-            line("Output", before.output.clone(), now.output, String::new());
-            let count = |old: u64, new: u64| (text::count(old), text::count(new), signed(old, new, text::count));
-            let (old, new, change) = count(before.params, now.params);
-            line("Parameters", old, new, change);
-            let (old, new, change) = count(before.macs, now.macs);
-            line("MACs", old, new, change);
-            let change = signed(before.ram, now.ram, text::bytes);
-            line("RAM of the network", text::bytes(before.ram), text::bytes(now.ram), change);
-        });
-    }
-}
-
-/// The difference with its sign: "+2,800", "−6.00 MB".
-fn signed(old: u64, new: u64, text: fn(u64) -> String) -> String {
-    let sign = if new < old { "−" } else { "+" };
-    format!("{sign}{}", text(new.abs_diff(old)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_difference_says_which_way_it_goes() {
-        assert_eq!(signed(2_800, 5_600, text::count), "+2,800");
-        assert_eq!(signed(9_000_000, 3_000_000, text::bytes), "−6.00 MB");
-    }
 }

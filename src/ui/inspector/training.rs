@@ -74,8 +74,8 @@ impl Rows<'_> {
     }
 }
 
-/// The training settings.
-pub(super) fn ui(ui: &mut Ui, cx: &PanelCx<'_>, tracker: &mut GestureTracker, out: &mut Vec<UiCommand>) {
+/// The training settings. The gesture of a change that is asked for.
+pub(super) fn ui(ui: &mut Ui, cx: &PanelCx<'_>, tracker: &mut GestureTracker, out: &mut Vec<UiCommand>) -> Option<u64> {
     let mut spec: TrainSpec = cx.document.training.clone();
     let mut rows = Rows { ui, tracker, change: None };
     rows.number(&mut spec.epochs, 1..=100_000, EPOCHS.0, EPOCHS.1);
@@ -118,9 +118,11 @@ pub(super) fn ui(ui: &mut Ui, cx: &PanelCx<'_>, tracker: &mut GestureTracker, ou
         rows.number(&mut stop.patience, 1..=1_000, "Patience", "Epochs without a better validation loss.");
         rows.number(&mut stop.min_delta, 0.0..=10.0, "Least gain", "How much lower counts as better.");
     }
-    if let Some(gesture) = rows.change.filter(|_| spec != cx.document.training) {
-        out.push(UiCommand::Edit { edit: Edit::SetTraining(Box::new(spec)), path: None, gesture: Some(gesture) });
+    let gesture = rows.change.filter(|_| spec != cx.document.training);
+    if gesture.is_some() {
+        out.push(UiCommand::Edit { edit: Edit::SetTraining(Box::new(spec)), path: None, gesture });
     }
+    gesture
 }
 
 fn optimizer_ui(rows: &mut Rows<'_>, optimizer: &mut Optimizer) {

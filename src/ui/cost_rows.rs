@@ -1,0 +1,367 @@
+//! What the cost table says: its columns, a row for every layer, what no layer holds, and the sum. Knows no painter.
+
+use super::PanelCx;
+use crate::graph::NodeId;
+use crate::layers::Family;
+use crate::plan::{NodeCost, Part};
+use crate::text;
+use std::cmp::Ordering;
+use std::fmt::Write as _;
+
+/// Number of columns.
+pub(super) const COUNT: usize = 11;
+
+/// A column of the table.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Column {
+    /// Its head.
+    pub(super) title: &'static str,
+    /// Its head for other programs.
+    plain: &'static str,
+    /// Least width.
+    pub(super) width: f32,
+    /// What it means.
+    pub(super) help: &'static str,
+}
+
+const fn column(title: &'static str, plain: &'static str, width: f32, help: &'static str) -> Column {
+    Column { title, plain, width, help }
+}
+
+/// The columns.
+pub(super) const COLUMNS: [Column; COUNT] = [
+    column("Layer", "Layer", 88.0, "Name of the layer. Click a row to select it"),
+    column("Kind", "Kind", 104.0, "What the layer is"),
+    column("Output", "Output", 60.0, "Height × width × channels of what it gives for one image"),
+    column(
+        "Planned RAM",
+        "Planned bytes",
+        126.0,
+        "What it holds at the fullest moment of a training step of the whole batch: kept values, parameters, gradients, \
+         optimizer state, scratch space. The column adds up to the planned RAM of the network",
+    ),
+    column("Trainable", "Trainable", 60.0, "Parameters that training changes"),
+    column("Frozen", "Frozen", 54.0, "Parameters that stay as they are"),
+    column("State", "State", 50.0, "Running statistics of batch norm: stored, but no gradient changes them"),
+    column("MACs", "MACs", 60.0, "Multiply-adds for one image: one multiplication and one addition together"),
+    column(
+        "Activations",
+        "Activation bytes",
+        72.0,
+        "The textbook's bytes of its output for one image; 0 where it shares the memory of its input",
+    ),
+    column(
+        "Sees",
+        "Receptive field",
+        64.0,
+        "Receptive field: how much of the input one output value can see, height × width in pixels",
+    ),
+    column(
+        "Textbook share",
+        "Textbook share",
+        112.0,
+        "Share of the textbook's training RAM: its parameters, and its output (of an input: the images) for the whole batch",
+    ),
+];
+/// The column of planned bytes.
+pub(super) const PLANNED: usize = 3;
+/// The column with the textbook's share.
+pub(super) const SHARE: usize = 10;
+/// Columns that are left out while all their rows are zero: frozen parameters and state.
+const OPTIONAL: [usize; 2] = [5, 6];
+
+/// One row, ready to draw.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    /// Its layer; none of what no layer of the open graph holds, and of the sum.
+    pub(super) id: Option<NodeId>,
+    pub(super) family: Option<Family>,
+    /// What stands in each column.
+    pub(super) cells: [String; COUNT],
+    pub(super) cost: NodeCost,
+    /// Numbers in its output.
+    outputs: u64,
+    /// What the planned bytes are made of, for the hover.
+    pub(super) parts: String,
+}
+
+impl Row {
+    fn new(id: Option<NodeId>, family: Option<Family>, names: [String; 3], outputs: u64, cost: NodeCost) -> Self {
+        let [name, kind, output] = names;
+        let [h, w] = cost.field.pixels();
+        let named = cost.planned.named();
+        let parts = named.iter().filter(|(_, bytes)| *bytes > 0);
+        Self {
+            id,
+            family,
+            outputs,
+            cost,
+            parts: parts.map(|(name, bytes)| format!("{}: {name}", text::bytes(*bytes))).collect::<Vec<_>>().join("\n"),
+            cells: [
+                name,
+                kind,
+                output,
+                text::bytes(cost.planned.total()),
+                text::count(cost.trainable),
+                text::count(cost.frozen),
+                text::count(cost.state),
+                text::count(cost.macs),
+                text::bytes(cost.activation_bytes),
+                if h == 0 { "–".into() } else { format!("{} × {}", text::count(h), text::count(w)) },
+                format!("{:.1} %", cost.ram_share * 100.0),
+            ],
+        }
+    }
+
+    /// The number that a column is sorted by; nothing of columns of words.
+    fn number(&self, column: usize) -> Option<f64> {
+        let cost = &self.cost;
+        Some(match column {
+            2 => self.outputs as f64,
+            PLANNED => cost.planned.total() as f64,
+            4 => cost.trainable as f64,
+            5 => cost.frozen as f64,
+            6 => cost.state as f64,
+            7 => cost.macs as f64,
+            8 => cost.activation_bytes as f64,
+            9 => cost.field.pixels().into_iter().max().unwrap_or(0) as f64,
+            SHARE => cost.ram_share,
+            _ => return None,
+        })
+    }
+
+    /// A cell for other programs: plain numbers, bytes.
+    fn plain(&self, column: usize) -> String {
+        let cost = &self.cost;
+        let [h, w] = cost.field.pixels();
+        match column {
+            2 => self.cells.get(2).map_or_else(String::new, |cell| cell.replace(',', "").replace(" × ", "x")),
+            PLANNED => cost.planned.total().to_string(),
+            4 => cost.trainable.to_string(),
+            5 => cost.frozen.to_string(),
+            6 => cost.state.to_string(),
+            7 => cost.macs.to_string(),
+            8 => cost.activation_bytes.to_string(),
+            9 if h == 0 => String::new(),
+            9 => format!("{h}x{w}"),
+            SHARE => format!("{:.6}", cost.ram_share),
+            _ => format!("\"{}\"", self.cells.get(column).map_or("", String::as_str).replace('"', "\"\"")),
+        }
+    }
+}
+
+/// By which column rows are ordered, and whether the least comes first; the order of the flow if none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sorting {
+    pub(super) by: Option<usize>,
+    pub(super) is_rising: bool,
+}
+
+impl Sorting {
+    /// What a click on a head makes of it: the most first, then the least, then the order of the flow; words the other way
+    /// round.
+    pub(super) fn clicked(self, column: usize) -> Self {
+        let first = column < 2;
+        match self {
+            Self { by: Some(by), is_rising } if by == column && is_rising == first => {
+                Self { by: Some(column), is_rising: !first }
+            }
+            Self { by: Some(by), .. } if by == column => Self::default(),
+            _ => Self { by: Some(column), is_rising: first },
+        }
+    }
+}
+
+/// All rows.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rows {
+    /// Layers of the open graph, in the order of the flow.
+    layers: Vec<Row>,
+    /// What is held, but by none of them.
+    rest: Option<Row>,
+    /// The sum.
+    pub(super) totals: Option<Row>,
+    /// Indices of the layers in the order that they are shown.
+    order: Vec<usize>,
+    /// Columns that say something, in the order that they are shown.
+    pub(super) columns: Vec<usize>,
+}
+
+impl Rows {
+    /// The rows of the open graph.
+    pub(super) fn new(cx: &PanelCx<'_>) -> Self {
+        let graph = cx.graph();
+        let (order, rest) = graph.topological();
+        let layers: Vec<Row> = order
+            .iter()
+            .chain(&rest)
+            .filter_map(|&at| graph.nodes.get(at))
+            .map(|node| {
+                let cost = cx.plan.node(cx.path, node.id).map(|plan| cx.cost.node(plan)).unwrap_or_default();
+                let output = cx.plan.output_shape(cx.path, node.id);
+                let names = [
+                    node.name.clone(),
+                    node.content.kind_name().to_owned(),
+                    output.map_or_else(|| "–".into(), shape_text),
+                ];
+                let family = node.content.about().map(|about| about.family);
+                let numbers = output.and_then(crate::op::Shape::elements).unwrap_or(0);
+                Row::new(Some(node.id), family, names, numbers, cost)
+            })
+            .collect();
+        let totals = cx.cost.totals;
+        let memory = &cx.cost.memory;
+        let (images, parts) = (memory.training.batch, memory.training);
+        let sum = NodeCost {
+            trainable: totals.trainable,
+            frozen: totals.frozen,
+            state: totals.state,
+            macs: totals.macs,
+            activation_bytes: totals.activation_bytes,
+            field: totals.field,
+            ram_share: 1.0,
+            planned: Part {
+                images,
+                parameters: parts.parameters,
+                gradients: parts.gradients,
+                optimizer: parts.optimizer,
+                outputs: parts.activations,
+                scratch: parts.workspace,
+                ..Part::default()
+            },
+            planned_share: 1.0,
+        };
+        let is_inside = !cx.path.is_empty();
+        let rest = rest_of(&layers, &sum, is_inside);
+        let words = format!("{} layers", text::count(layers.len() as u64));
+        let mut total = Row::new(None, None, ["Total".into(), words, String::new()], 0, sum);
+        let named = [
+            ("activations", parts.activations),
+            ("workspace", parts.workspace),
+            ("images", images),
+            ("parameters", parts.parameters),
+            ("gradients", parts.gradients),
+            ("optimizer", parts.optimizer),
+        ];
+        total.parts = named.map(|(name, bytes)| format!("{}: {name}", text::bytes(bytes))).join("\n");
+        let shown = |at: &usize| !OPTIONAL.contains(at) || total.cells.get(*at).is_some_and(|sum| sum != "0");
+        let columns = (0..COUNT).filter(shown).collect();
+        let order = (0..layers.len()).collect();
+        let totals = (!layers.is_empty()).then_some(total);
+        Self { layers, rest, totals, order, columns }
+    }
+
+    /// Puts the layers in order; what no layer holds stays last.
+    pub(super) fn sort(&mut self, sorting: Sorting) {
+        let layers = &self.layers;
+        self.order = (0..layers.len()).collect();
+        let Some(column) = sorting.by else { return };
+        self.order.sort_by(|&a, &b| {
+            let (Some(a), Some(b)) = (layers.get(a), layers.get(b)) else { return Ordering::Equal };
+            let order = match (a.number(column), b.number(column)) {
+                (Some(a), Some(b)) => a.total_cmp(&b),
+                _ => a.cells.get(column).cmp(&b.cells.get(column)),
+            };
+            if sorting.is_rising { order } else { order.reverse() }
+        });
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.layers.is_empty()
+    }
+
+    /// How many rows stand under the sum.
+    pub(super) fn len(&self) -> usize {
+        self.layers.len() + usize::from(self.rest.is_some())
+    }
+
+    /// A row as it is shown.
+    pub(super) fn get(&self, at: usize) -> Option<&Row> {
+        match self.order.get(at) {
+            Some(&layer) => self.layers.get(layer),
+            None => self.rest.as_ref().filter(|_| at == self.layers.len()),
+        }
+    }
+
+    /// Every row as it is shown, and the sum.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Row> {
+        (0..self.len()).filter_map(|at| self.get(at)).chain(&self.totals)
+    }
+
+    /// The table for other programs.
+    pub(super) fn csv(&self) -> String {
+        let mut text = COLUMNS.map(|column| column.plain).join(",") + "\n";
+        for row in self.all() {
+            let cells: Vec<String> = (0..COUNT).map(|column| row.plain(column)).collect();
+            // Writing to a String cannot fail.
+            let _written = writeln!(text, "{}", cells.join(","));
+        }
+        text
+    }
+
+    /// The table for documents.
+    pub(super) fn markdown(&self) -> String {
+        let heads = COLUMNS.map(|column| column.title).join(" | ");
+        let mut text = format!("| {heads} |\n|---|---|{}\n", "---:|".repeat(COUNT - 2));
+        for row in self.all() {
+            let _written = writeln!(text, "| {} |", row.cells.join(" | ").replace('\n', " "));
+        }
+        text
+    }
+}
+
+/// What the network holds beside these layers; nothing if they hold all of it.
+fn rest_of(layers: &[Row], sum: &NodeCost, is_inside: bool) -> Option<Row> {
+    let of = |part: fn(&NodeCost) -> u64| {
+        let held = layers.iter().map(|row| part(&row.cost)).fold(0, u64::saturating_add);
+        part(sum).saturating_sub(held)
+    };
+    let cost = NodeCost {
+        trainable: of(|cost| cost.trainable),
+        frozen: of(|cost| cost.frozen),
+        state: of(|cost| cost.state),
+        macs: of(|cost| cost.macs),
+        activation_bytes: of(|cost| cost.activation_bytes),
+        ram_share: (sum.ram_share - layers.iter().map(|row| row.cost.ram_share).sum::<f64>()).max(0.0),
+        planned: Part { scratch: of(|cost| cost.planned.total()), ..Part::default() },
+        ..NodeCost::default()
+    };
+    (cost.planned.scratch > 0).then(|| {
+        let (name, kind) = if is_inside { ("Outside this group", "Rest") } else { ("Loss", "Judging the output") };
+        let mut row = Row::new(None, None, [name.into(), kind.into(), "–".into()], 0, cost);
+        row.parts = if is_inside {
+            "Layers that are not in the open group".into()
+        } else {
+            "Wanted scores and their gradient; no layer's".into()
+        };
+        row
+    })
+}
+
+/// A shape as people write it: height × width × channels.
+fn shape_text(shape: &crate::op::Shape) -> String {
+    let dims: Vec<String> = shape.dims_hwc().iter().map(|dim| text::count(*dim)).collect();
+    dims.join(" × ")
+}
+
+/// The open graph's table as text, for the commands that copy it.
+pub(super) fn copied(cx: &PanelCx<'_>, as_markdown: bool) -> String {
+    let rows = Rows::new(cx);
+    if as_markdown { rows.markdown() } else { rows.csv() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_sorts_by_the_most_then_by_the_least_then_by_the_flow() {
+        let once = Sorting::default().clicked(PLANNED);
+        assert_eq!(once, Sorting { by: Some(PLANNED), is_rising: false });
+        let twice = once.clicked(PLANNED);
+        assert_eq!(twice, Sorting { by: Some(PLANNED), is_rising: true });
+        assert_eq!(twice.clicked(PLANNED), Sorting::default());
+        // Another column starts anew; names start with A.
+        assert_eq!(once.clicked(0), Sorting { by: Some(0), is_rising: true });
+    }
+}
