@@ -71,6 +71,14 @@ pub(super) fn group(graph: &mut Graph, nodes: &[NodeId]) -> Result<Outcome, Edit
     Ok(Outcome { renamed, ..Outcome::select(vec![id]) })
 }
 
+impl Graph {
+    /// Whether the parameters of these nodes keep their paths when they become a group: their names share their beginning.
+    pub fn keeps_paths_grouped(&self, nodes: &[NodeId]) -> bool {
+        let members: Vec<Arc<Node>> = self.nodes.iter().filter(|node| nodes.contains(&node.id)).cloned().collect();
+        names(self, &members).1 > 0
+    }
+}
+
 /// What a group must be; gives the node whose output is the group's.
 fn check(graph: &Graph, chosen: &HashSet<NodeId>) -> Result<NodeId, EditError> {
     let refuse = |message: String| Err(EditError::Regroup(message));

@@ -51,7 +51,8 @@ pub fn run(id: &str, site: Site<'_>, ctx: &egui::Context) -> Vec<UiCommand> {
             vec![UiCommand::Copy(text), UiCommand::edit(Edit::Remove { nodes })]
         }
         "duplicate" => vec![UiCommand::edit(Edit::Paste { fragment: Box::new(site.graph.fragment(&nodes)) })],
-        "group" => vec![UiCommand::edit(Edit::Group { nodes })],
+        // A refusal would come after the note and take its place.
+        "group" => site.note_of_paths().into_iter().chain([UiCommand::edit(Edit::Group { nodes })]).collect(),
         "expand" if empty => needs("Expanding needs a group or block."),
         "expand" => vec![UiCommand::edit(one_or_all(nodes.into_iter().map(|node| site.expand(node)).collect()))],
         "bypass" if empty => needs("Bypassing needs layers."),
@@ -101,6 +102,21 @@ fn one_or_all(mut edits: Vec<Edit>) -> Edit {
 }
 
 impl Site<'_> {
+    /// What a grouping must say: that trained weights are not found under their new names.
+    fn note_of_paths(&self) -> Option<UiCommand> {
+        let nodes = self.selection.iter().filter_map(|id| self.graph.node(*id));
+        let has_weights =
+            |node: &std::sync::Arc<crate::graph::Node>| node.layer().is_none_or(crate::layers::LayerKind::has_weights);
+        let renames = nodes.clone().any(has_weights) && !self.graph.keeps_paths_grouped(self.selection);
+        renames.then(|| {
+            UiCommand::Notify(
+                "Grouped. Its weights have the group's name before theirs now: those of earlier runs are not found under it. \
+                 Undo brings the old names back."
+                    .into(),
+            )
+        })
+    }
+
     /// Whether every selected layer is frozen, so that the command takes that back.
     pub fn is_frozen(&self) -> bool {
         self.all(|node| !node.trainable)

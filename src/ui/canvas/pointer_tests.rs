@@ -150,3 +150,66 @@ fn freezing_a_layer_shows_the_old_figures_beside_the_new_ones() {
     hand.get_by_label("61,706 →");
     hand.get_by_label("61,550");
 }
+
+/// Weights are found by their paths: `c1.weight` would be `block1.c1.weight`.
+#[test]
+fn grouping_says_when_trained_weights_lose_their_names() {
+    let mut hand = lenet();
+    let select = |hand: &mut Hand, names: &[&str]| {
+        let graph = &hand.state().history.document().graph;
+        let ids = names.iter().map(|name| graph.by_name(name).unwrap().id).collect();
+        hand.state_mut().selection = ids;
+        hand.run_ok();
+    };
+    // The canvas must have the keyboard.
+    let at = empty_place(&hand);
+    press(&mut hand, at, PointerButton::Primary);
+    select(&mut hand, &["s2"]);
+    hand.key_press_modifiers(Modifiers::COMMAND, Key::G);
+    hand.run_ok();
+    assert!(hand.state().notes.is_empty(), "pooling has no weights: {:?}", hand.state().notes);
+    select(&mut hand, &["c3", "s4"]);
+    hand.key_press_modifiers(Modifiers::COMMAND, Key::G);
+    hand.run_ok();
+    assert!(hand.state().notes.iter().any(|note| note.contains("Undo brings the old names back")));
+    assert!(hand.state().names().iter().all(|name| name != "c3"));
+}
+
+/// Turns a wheel (lines) or moves two fingers (points) up over the middle of a card; the card before and after.
+fn scrolled(unit: egui::MouseWheelUnit, amount: f32) -> [egui::Rect; 2] {
+    let mut hand = lenet();
+    let card = hand.get_by_label_contains("c3, Conv2D").rect();
+    hand.hover_at(card.center());
+    hand.step();
+    hand.event(Event::MouseWheel {
+        unit,
+        delta: vec2(0.0, amount),
+        phase: egui::TouchPhase::Move,
+        modifiers: Modifiers::NONE,
+        source: egui::MouseWheelSource::Unknown,
+    });
+    (0..40).for_each(|_| hand.step());
+    [card, hand.get_by_label_contains("c3, Conv2D").rect()]
+}
+
+#[test]
+fn the_wheel_zooms_about_the_pointer_and_two_fingers_pan() {
+    let [before, after] = scrolled(egui::MouseWheelUnit::Line, 2.0);
+    assert!(after.width() > before.width() * 1.1, "{before:?} {after:?}");
+    assert!((after.center() - before.center()).length() < 3.0, "what lies under the pointer stays there: {after:?}");
+    let [before, after] = scrolled(egui::MouseWheelUnit::Point, 120.0);
+    assert!((after.width() - before.width()).abs() < 1.0, "{before:?} {after:?}");
+    assert!((after.top() - before.top() - 120.0).abs() < 2.0, "{before:?} {after:?}");
+}
+
+#[test]
+fn a_box_drawn_on_empty_canvas_selects_the_cards_in_it() {
+    let mut hand = lenet();
+    let (first, last) =
+        (hand.get_by_label_contains("c1, Conv2D").rect(), hand.get_by_label_contains("c3, Conv2D").rect());
+    drag(&mut hand, first.left_top() - vec2(30.0, 3.0), last.right_bottom() + vec2(30.0, 3.0));
+    let graph = &hand.state().history.document().graph;
+    let mut names: Vec<&str> = hand.state().selection.iter().map(|id| graph.node(*id).unwrap().name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["c1", "c3", "s2"]);
+}
