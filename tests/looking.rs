@@ -289,3 +289,24 @@ fn a_run_shows_its_histograms_and_its_past_while_it_trains_and_afterwards() {
     let bytes = std::fs::read(&film).unwrap();
     assert!(bytes.starts_with(b"GIF89a"));
 }
+
+#[test]
+fn train_leaves_the_maps_in_sight_and_they_follow_the_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut window = window(folder.path());
+    wait_for_layer(&mut window, "c1");
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Enter);
+    // Nobody touches a tab: looks at three different steps come by themselves.
+    for _ in 0..3 {
+        let before = probe(&window).map_or(0, |probe| probe.step);
+        wait(&mut window, "maps of a later step", |window| probe(window).is_some_and(|probe| probe.step > before));
+    }
+    // With nothing that follows a run in sight, its charts come to the front.
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Period);
+    wait(&mut window, "the end of the run", |window| window.state().run().is_some_and(|run| !run.is_active()));
+    window.get_by_role_and_label(Role::Tab, "Data").click();
+    steps(&mut window, 3);
+    assert!(window.query_by_label("Elapsed").is_none());
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Enter);
+    wait(&mut window, "the charts", |window| window.query_by_label_contains("Elapsed").is_some());
+}

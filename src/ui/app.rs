@@ -264,6 +264,13 @@ impl App {
         dock::show(&mut self.dock, id);
     }
 
+    /// Brings the charts of a run that starts to the front, unless something that follows the run is in sight already.
+    pub(super) fn show_run(&mut self) {
+        if !["training", "feature-maps", "results"].iter().any(|id| dock::is_in_sight(&self.dock, id)) {
+            self.show_panel("training");
+        }
+    }
+
     /// What follows from the document, the run and the data, brought up to date.
     fn refresh(&mut self, ctx: &egui::Context) {
         self.workspace.refresh(self.session.engine());

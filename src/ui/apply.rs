@@ -60,7 +60,7 @@ impl App {
                 }
             }
             UiCommand::ResumeRun => {
-                self.show_panel("training");
+                self.show_run();
                 if let Err(error) = self.session.resume_run(false, ctx) {
                     self.session.warn(error, false);
                 }

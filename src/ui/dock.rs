@@ -42,6 +42,12 @@ pub fn show(tree: &mut Tree<Pane>, id: &str) {
     tree.make_active(|_, tile| matches!(tile, Tile::Pane(pane) if pane.0 == id));
 }
 
+/// Whether a panel is in sight: alone, or in front of its tabs.
+pub fn is_in_sight(tree: &Tree<Pane>, id: &str) -> bool {
+    let pane = tree.tiles.find_pane(&Pane(id.into()));
+    pane.is_some_and(|tile| tree.active_tiles().contains(&tile))
+}
+
 /// Draws the panels at their places.
 pub struct Dock<'a, 'b> {
     /// All of them.

@@ -356,7 +356,7 @@ impl App {
     pub(super) fn start_training(&mut self, start_from: Option<PathBuf>, ctx: &egui::Context) {
         let front = self.workspace.front();
         let (document, serial, revision) = (Arc::clone(front.history.document()), front.serial, front.revision());
-        self.show_panel("training");
+        self.show_run();
         if let Err(error) = self.session.train(&document, serial, revision, start_from, ctx) {
             self.session.warn(error, false);
         }

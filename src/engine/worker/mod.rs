@@ -10,6 +10,7 @@ mod finder;
 mod inbox;
 mod looks;
 mod outbox;
+mod pace;
 mod progress;
 mod session;
 mod watch;

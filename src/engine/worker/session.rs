@@ -11,6 +11,7 @@ use super::super::run::{MetricsWriter, RunError, RunFolder, RunRecord, RunStatus
 use super::super::weights::write_safetensors;
 use super::super::{EngineError, LoadReport, TrainJob, Trainer};
 use super::answer::{self, Body, CLASSES, DOCUMENT, Model};
+use super::pace::{self, Pace};
 use super::progress::{Exact, Progress, Sums};
 use super::watch::Watch;
 use super::{Worker, WorkerError};
@@ -19,10 +20,6 @@ use crate::graph::{Document, EarlyStop, FileError};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-
-/// Probes while training: at most 10 a second, and at most a twentieth of the time.
-const PROBE_EVERY: Duration = Duration::from_millis(100);
-const PROBE_SHARE: u32 = 20;
 
 /// Time between signs of life where no steps are told.
 const ALIVE: Duration = Duration::from_secs(2);
@@ -52,7 +49,7 @@ struct Session {
     last_checkpoint: Instant,
     steps_here: u64,
     speed: Option<f64>,
-    probe_after: Instant,
+    looks: Pace,
     /// Changes of the learning rate that an interrupted run made after its last checkpoint.
     pending: VecDeque<RateChange>,
     watch: Watch,
@@ -214,7 +211,7 @@ fn prepare(worker: &mut Worker, run: RunId, request: &TrainRequest) -> Result<Se
         last_checkpoint: Instant::now(),
         steps_here: 0,
         speed: None,
-        probe_after: Instant::now(),
+        looks: Pace::start(Instant::now()),
         pending,
     };
     if request.start_from.is_some() && checkpoint.is_none() {
@@ -435,7 +432,7 @@ impl Session {
             if worker.inbox.is_closed() || worker.out.is_broken() {
                 return Ok(Some(End::Closed));
             }
-            let probes = is_paused || Instant::now() >= self.probe_after;
+            let probes = is_paused || self.looks.allows(Instant::now());
             let command = if is_paused { worker.inbox.wait() } else { worker.inbox.take(probes) };
             let Some(command) = command else {
                 if is_paused {
@@ -472,9 +469,9 @@ impl Session {
                     worker.out.send(&Event::LayerTimes(Box::new(answer::no_times(&request, busy.into()))));
                 }
                 look @ (Command::Probe(_) | Command::Explain(_) | Command::Sense(_) | Command::Spread(_)) => {
-                    let start = Instant::now();
+                    let (kind, start) = (pace::kind(&look), Instant::now());
                     worker.answer(look);
-                    self.probe_after = Instant::now() + PROBE_EVERY.max(start.elapsed() * (PROBE_SHARE - 1));
+                    self.looks.answered(kind, start.elapsed(), Instant::now());
                 }
                 other @ (Command::Evaluate(_) | Command::Predict(_) | Command::ListDevices) => worker.answer(other),
             }
