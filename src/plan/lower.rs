@@ -2,6 +2,7 @@
 
 use super::diagnostic::{Diagnostic, Fix, Severity, fixes};
 use super::heads::{self, HeadFault};
+use super::learning;
 use crate::graph::{Content, Document, Edit, Graph, Group, Link, Node, NodeId, Place};
 use crate::layers::{Arity, LayerKind as _};
 use crate::op::{Lowering, Program, Shape, ShapeError, ValueId};
@@ -30,6 +31,8 @@ pub struct Plan {
     pub diagnostics: Vec<Diagnostic>,
     /// Why its heads cannot judge it: it can be counted, but not trained.
     pub head_fault: Option<HeadFault>,
+    /// Why there is nothing for training to change.
+    pub unteachable: Option<String>,
 }
 
 impl Plan {
@@ -74,7 +77,7 @@ impl Plan {
         })
     }
 
-    /// Why it cannot be trained, as one sentence: an error, no output, or a head that cannot judge.
+    /// Why it cannot be trained, as one sentence: an error, no output, a head that cannot judge, or nothing that can learn.
     pub fn training_problem(&self) -> Option<String> {
         let empty = || {
             let first = self.diagnostics.first().map(|found| found.message.clone());
@@ -83,6 +86,7 @@ impl Plan {
         self.first_error()
             .or_else(|| self.program.outputs.is_empty().then(empty))
             .or_else(|| self.head_fault.as_ref().map(ToString::to_string))
+            .or_else(|| self.unteachable.clone())
     }
 }
 
@@ -102,6 +106,7 @@ pub fn plan(document: &Document) -> Plan {
         }
     }
     heads::warn(&mut plan, document);
+    learning::warn(&mut plan, document);
     plan
 }
 
@@ -126,7 +131,13 @@ pub fn plan_graph(graph: &Graph) -> Plan {
         });
         walk.diagnostics.push(found);
     }
-    Plan { program: walk.lowering.finish(), nodes: walk.nodes, diagnostics: walk.diagnostics, head_fault: None }
+    Plan {
+        program: walk.lowering.finish(),
+        nodes: walk.nodes,
+        diagnostics: walk.diagnostics,
+        head_fault: None,
+        unteachable: None,
+    }
 }
 
 fn whole(severity: Severity, message: String) -> Diagnostic {

@@ -10,6 +10,7 @@ mod dtype;
 mod heads;
 mod held;
 mod layout;
+mod learning;
 mod lower;
 mod memory;
 mod receptive;
