@@ -6,6 +6,7 @@ use super::runs_view::RunsCommand;
 use super::search::SearchView;
 use super::theme::{Tokens, size};
 use super::{PanelCx, UiCommand};
+use crate::engine::protocol::RatePoint;
 use crate::graph::{Edit, TrainSpec};
 use egui::{RichText, Ui, Vec2b};
 use egui_plot::{Line, LineStyle, Plot, PlotPoints, VLine};
@@ -97,6 +98,7 @@ fn plot_ui(search: &SearchView, ui: &mut Ui, tokens: &Tokens) {
     };
     let (raw, smooth) = (of(|point| point.loss), of(|point| point.smooth));
     let suggested = search.advice.map(|advice| advice.suggested.log10());
+    let mut hovered = None;
     let response = Plot::new("rate-search")
         .height(HEIGHT)
         .show_background(false)
@@ -112,6 +114,9 @@ fn plot_ui(search: &SearchView, ui: &mut Ui, tokens: &Tokens) {
         .y_axis_formatter(|mark, _| format!("{:.1}", mark.value))
         .label_formatter(|_| None)
         .show(ui, |plot| {
+            if plot.response().contains_pointer() {
+                hovered = plot.pointer_coordinate().map(|at| at.x);
+            }
             plot.line(
                 Line::new("Loss, raw", raw)
                     .color(tokens.series_train.gamma_multiply(0.28))
@@ -128,4 +133,34 @@ fn plot_ui(search: &SearchView, ui: &mut Ui, tokens: &Tokens) {
         let name = format!("Search chart, {} steps", search.points.len());
         egui::WidgetInfo::labeled(egui::Role::Image, true, name)
     });
+    if let Some(point) = hovered.and_then(|x| nearest(search, x)) {
+        response.response.on_hover_ui_at_pointer(|ui| {
+            let step = search.points.iter().position(|other| other == point).map_or(0, |at| at + 1);
+            let title = format!("Learning rate {}", rate_text(point.rate));
+            ui.label(RichText::new(title).color(tokens.text_strong));
+            ui.label(format!("Loss {:.4}, smoothed {:.4}", point.loss, point.smooth));
+            kit::weak(ui, format!("Step {step} of {}", search.steps));
+        });
+    }
+}
+
+/// The step whose rate is nearest to a place on the x axis.
+fn nearest(search: &SearchView, x: f64) -> Option<&RatePoint> {
+    let away = |point: &RatePoint| (point.rate.log10() - x).abs();
+    search.points.iter().min_by(|a, b| away(a).total_cmp(&away(b)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pointer_reads_the_step_whose_rate_is_nearest_on_the_logarithmic_axis() {
+        let point = |rate| RatePoint { rate, loss: 1.0, smooth: 1.0 };
+        let points = [1e-4, 1e-3, 1e-2].map(point).to_vec();
+        let search = SearchView { points, ..SearchView::default() };
+        // 0.004 is nearer to 0.001 by difference, and nearer to 0.01 by ratio.
+        assert_eq!(nearest(&search, 0.004_f64.log10()), Some(&point(1e-2)));
+        assert_eq!(nearest(&SearchView::default(), 0.0), None);
+    }
 }

@@ -1,5 +1,6 @@
 //! The charts of runs: loss, accuracy, learning rate, gradient norm; the present run and stored ones over each other.
 
+mod axis;
 mod export;
 mod plot;
 mod series;

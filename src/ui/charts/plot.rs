@@ -1,15 +1,18 @@
 //! One chart: lines of all shown runs, marks, zoom by a box, and the values of every run under the pointer.
 
-use super::Shown;
 use super::series::{Along, Look, RunCurves, What, place};
+use super::{Shown, axis};
 use crate::text;
 use crate::ui::runs::RunView;
 use crate::ui::theme::Tokens;
 use egui::{Color32, PointerButton, RichText, Ui, Vec2, Vec2b};
-use egui_plot::{Line, LineStyle, Plot, PlotPoint, PlotPoints, Points, VLine};
+use egui_plot::{AxisHints, Line, LineStyle, Plot, PlotPoint, PlotPoints, Points, VLine};
 
 /// Marks of epochs that a chart shows at most; more would be a grey wall.
 const EPOCH_LINES: usize = 40;
+
+/// Points between numbers of the x axis: none below the first, in full strength from the second on.
+const LABELS: egui::Rangef = egui::Rangef { min: 20.0, max: 40.0 };
 
 /// How one chart is drawn.
 pub(super) struct Chart {
@@ -101,12 +104,13 @@ impl Chart {
             .link_axis(group, Vec2b::new(true, false))
             .link_cursor(group, Vec2b::new(true, false))
             .include_x(0.0)
-            .x_axis_formatter(move |mark, _| match look.along {
+            .x_grid_spacer(move |input| axis::marks(&input, look.along))
+            .custom_x_axes(vec![AxisHints::new_x().label_spacing(LABELS).formatter(move |mark, _| match look.along {
                 Along::Time => text::duration(mark.value.max(0.0)),
                 // Only what is whole is a step or an epoch.
                 Along::Step if mark.value >= 0.0 => text::short_count(whole(mark.value)),
                 _ => trimmed(mark.value),
-            })
+            })])
             .y_axis_formatter(move |mark, _| match what {
                 What::Accuracy => format!("{} %", trimmed(mark.value)),
                 _ if look.log => format!("{:.0e}", 10_f64.powf(mark.value)),

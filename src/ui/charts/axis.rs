@@ -1,0 +1,77 @@
+//! Where the marks of an x axis stand: as many as there is room for, at round numbers of what is counted.
+
+use super::series::Along;
+use egui_plot::{GridInput, GridMark};
+
+/// Points that egui_plot puts between two of its finest lines.
+const FINEST: f64 = 8.0;
+/// Room for a number, and for a time, in points.
+const NUMBER: f64 = 46.0;
+const TIME: f64 = 72.0;
+/// Seconds between marks that people count in.
+const SECONDS: [f64; 16] =
+    [1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1_800.0, 3_600.0, 7_200.0, 21_600.0, 86_400.0];
+
+/// The marks of the part that is seen.
+pub(super) fn marks(input: &GridInput, along: Along) -> Vec<GridMark> {
+    let room = if along == Along::Time { TIME } else { NUMBER };
+    let step = step(input.base_step_size / FINEST * room, along);
+    let (from, to) = input.bounds;
+    // The bounds of a chart without values are no numbers.
+    if !(step.is_finite() && step > 0.0 && from.is_finite() && to.is_finite()) || (to - from) / step > 1_000.0 {
+        return Vec::new();
+    }
+    let mut marks = Vec::new();
+    let mut at = (from / step).ceil();
+    while at * step <= to {
+        marks.push(GridMark { value: at * step, step_size: step });
+        at += 1.0;
+    }
+    marks
+}
+
+/// The smallest round step that is at least so large.
+fn step(least: f64, along: Along) -> f64 {
+    match along {
+        Along::Time if least <= 86_400.0 => SECONDS.into_iter().find(|step| *step >= least).unwrap_or(86_400.0),
+        Along::Step => round(least).max(1.0),
+        Along::Time | Along::Epoch => round(least),
+    }
+}
+
+/// 1, 2 or 5 times a power of ten.
+fn round(least: f64) -> f64 {
+    let power = 10_f64.powf(least.log10().floor());
+    [1.0, 2.0, 5.0, 10.0].into_iter().map(|digit| digit * power).find(|step| *step >= least * 0.999).unwrap_or(power)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Marks over a range that is so many points wide.
+    fn values(to: f64, width: f64, along: Along) -> Vec<f64> {
+        let input = GridInput { bounds: (0.0, to), base_step_size: to / width * FINEST };
+        marks(&input, along).into_iter().map(|mark| mark.value).collect()
+    }
+
+    #[test]
+    fn a_chart_of_ordinary_width_has_a_number_at_least_every_hundred_points() {
+        // 12 epochs over 400 points: 33 points an epoch, so every second one has a number.
+        assert_eq!(values(12.0, 400.0, Along::Epoch), [0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0]);
+        for to in [1.0, 3.0, 7.0, 12.0, 50.0, 99.0, 1_013.0, 9_999.0] {
+            for along in [Along::Epoch, Along::Step] {
+                let found = values(to, 400.0, along);
+                assert!((2..=9).contains(&found.len()) || to < 2.0, "{to}: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn steps_are_whole_and_times_are_round() {
+        assert_eq!(values(3.0, 400.0, Along::Step), [0.0, 1.0, 2.0, 3.0]);
+        // Ten minutes over 400 points: 72 points are 108 s, so two minutes.
+        assert_eq!(values(600.0, 400.0, Along::Time), [0.0, 120.0, 240.0, 360.0, 480.0, 600.0]);
+        assert!(values(f64::NAN, 400.0, Along::Epoch).is_empty());
+    }
+}
