@@ -282,7 +282,7 @@ fn full_runs() -> RunsView {
         is_read: true,
         shown: vec![folder.clone()],
         loaded: [(folder, Arc::new(StoredRun { view: stored, document: Arc::clone(&document) }))].into(),
-        queue: vec![QueuedRun { document, serial: 1, revision: 1, start_from: None }],
+        queue: vec![QueuedRun { document, serial: 1, revision: 1, ..QueuedRun::default() }],
         search: Some(SearchView {
             points: (1..30).map(point).collect(),
             advice: Some(RateAdvice { suggested: 3e-4, steepest: 3e-4, lowest: 1e-3, diverged_at: Some(1.0) }),

@@ -190,6 +190,7 @@ impl App {
             may_close: false,
             title: String::new(),
         };
+        app.restore_queue(&storage);
         app.apply_preferences(&cc.egui_ctx);
         if options.is_persistent {
             app.ask_about_motion(&cc.egui_ctx);
@@ -213,9 +214,14 @@ impl App {
         &self.workspace
     }
 
-    /// The run, if any.
+    /// The run under way, of whatever document, or the last one that was.
     pub fn run(&self) -> Option<&super::runs::RunView> {
         self.session.run()
+    }
+
+    /// The last run of the document in front.
+    pub fn run_in_front(&self) -> Option<&super::runs::RunView> {
+        self.session.run_of(self.workspace.front().serial)
     }
 
     /// What looking inside brought.
@@ -280,14 +286,18 @@ impl App {
         let input = program.inputs.first().map(|input| program.value(input.value).shape.clone());
         self.loader.update(document, input, ctx);
         // Undoing all changes since the start of a run makes it this network's run again.
-        let revision = front.revision();
-        let stale = self.session.run().is_some_and(|run| run.revision != revision);
-        let same = self.session.run_document().is_some_and(|(serial, of_run)| {
-            stale && serial == front.serial && (Arc::ptr_eq(of_run, document) || of_run.graph == document.graph)
-        });
-        if same {
-            self.session.set_run_revision(revision);
+        let (serial, revision) = (front.serial, front.revision());
+        let is_stale = self.session.run_of(serial).is_some_and(|run| run.revision != revision);
+        let is_same = is_stale
+            && self
+                .session
+                .trained_of(serial)
+                .is_some_and(|trained| Arc::ptr_eq(trained, document) || trained.graph == document.graph);
+        if let (true, Some(run)) = (is_same, self.session.run_of_mut(serial)) {
+            run.revision = revision;
         }
+        let open = &self.workspace.documents;
+        self.session.keep_only(|serial| open.iter().any(|open| open.serial == serial));
     }
 
     fn handle_close(&mut self, ctx: &egui::Context) {
@@ -355,7 +365,6 @@ impl App {
     pub(super) fn panel_cx(&self) -> PanelCx<'_> {
         let front = self.workspace.front();
         let derived = front.derived();
-        let of_run = self.session.run_document().is_some_and(|(serial, _)| serial == front.serial);
         let device = self.session.device_info();
         PanelCx {
             document: front.history.document(),
@@ -365,7 +374,7 @@ impl App {
             layout: &derived.layout,
             path: &front.path,
             selection: &front.selection,
-            run: self.session.run().filter(|_| of_run),
+            run: self.session.run_of(front.serial),
             runs: self.desk.library.view(),
             look: self.looker.view(),
             data: self.loader.view(),

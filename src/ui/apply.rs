@@ -6,6 +6,7 @@ use super::dialogs::{Closing, Purpose};
 use super::disk::Stamp;
 use super::look::Look;
 use super::status::Message;
+use super::train_action::TrainAction;
 use super::{canvas, looker, workspace};
 use crate::engine::protocol::{Command, ImageRef};
 use crate::graph::{DataSource, Document, Edit};
@@ -32,7 +33,7 @@ impl App {
                     self.apply(command, frame, ctx);
                 }
             }
-            UiCommand::New => self.workspace.open(Document::default(), None),
+            UiCommand::New => self.workspace.open(Document::fresh(), None),
             UiCommand::Open(Some(path)) => self.open_file(path),
             UiCommand::Open(None) => self.waiting.ask(Purpose::Open, self.dialogs.as_mut(), frame, ctx),
             UiCommand::OpenPreset(id) => {
@@ -53,16 +54,19 @@ impl App {
                 self.workspace.active = index.min(self.workspace.documents.len() - 1);
             }
             UiCommand::Train => self.train(ctx),
-            UiCommand::Pause => self.tell(Command::Pause),
+            UiCommand::Pause => {
+                let is_paused = self.session.run().is_some_and(|run| run.state == RunState::Paused);
+                self.tell(if is_paused { Command::Resume } else { Command::Pause });
+            }
             UiCommand::Stop { keep_best } => {
                 if self.session.is_busy() {
                     self.tell(Command::Stop { keep_best });
                 }
             }
             UiCommand::ResumeRun => {
-                self.show_run();
-                if let Err(error) = self.session.resume_run(false, ctx) {
-                    self.session.warn(error, false);
+                let serial = self.workspace.front().serial;
+                if !self.session.is_busy() && self.session.recall(serial) {
+                    self.resume(ctx);
                 }
             }
             UiCommand::ChooseDevice(id) => {
@@ -142,27 +146,48 @@ impl App {
 
     /// Asks the engine what a panel on show wants to know.
     fn ask_engine(&mut self, look: &Look, ctx: &egui::Context) {
-        let of_run = self.session.run_document().map(|(serial, _)| serial);
         let front = self.workspace.front();
         let asked = looker::Front {
             document: front.history.document(),
             revision: front.revision(),
-            has_run: of_run == Some(front.serial),
+            serial: front.serial,
             classes: &self.loader.view().classes,
         };
         self.looker.ask(look, &mut self.session, &asked, ctx);
     }
 
-    /// Trains the network in front, or goes on after a pause; asks first if it will probably not fit.
+    /// Trains the network in front, goes on after a pause, or adds it to the queue; asks first if it will probably not fit.
     pub(super) fn train(&mut self, ctx: &egui::Context) {
-        if self.session.run().is_some_and(|run| run.state == RunState::Paused) {
-            self.tell(Command::Resume);
-            return;
+        match TrainAction::of(&self.panel_cx()) {
+            TrainAction::GoOn => self.tell(Command::Resume),
+            TrainAction::Start => match self.keep_offer() {
+                Some(offer) => self.offer_weights(offer),
+                None => self.start_run(None, ctx),
+            },
+            TrainAction::Enqueue(_) => self.enqueue(),
+            TrainAction::Running => self.message = Some(Message::new("This network is being trained already.")),
+            TrainAction::Blocked(problem) => self.message = Some(Message::new(problem)),
         }
-        match self.keep_offer().filter(|_| !self.session.is_busy()) {
-            Some(offer) => self.offer_weights(offer),
-            None => self.start_run(None, ctx),
+    }
+
+    /// Goes on with the present run.
+    pub(super) fn resume(&mut self, ctx: &egui::Context) {
+        self.show_run();
+        if let Err(error) = self.session.resume_run(false, ctx) {
+            self.session.warn(error, false);
         }
+    }
+
+    /// Brings the network of the present run to the front, in a tab of its own if that was closed.
+    pub(super) fn show_present(&mut self) {
+        let serial = self.session.serial;
+        if let Some(at) = self.workspace.documents.iter().position(|open| open.serial == serial) {
+            self.workspace.active = at;
+        } else if let Some(trained) = self.session.document.clone() {
+            self.workspace.open((*trained).clone(), None);
+            self.session.serial = self.workspace.front().serial;
+        }
+        self.show_panel("training");
     }
 
     /// Tells the engine something.
@@ -176,9 +201,14 @@ impl App {
         let Some(open) = self.workspace.documents.get(index) else { return };
         if open.history.is_modified() {
             self.closing = Some(Closing { tab: Some(index), unsaved: vec![open.title()], is_training: false });
-        } else {
-            self.workspace.close(index);
+            return;
         }
+        if self.session.busy_with().is_some_and(|(serial, _)| serial == open.serial) {
+            let words =
+                format!("{} is closed. Its run goes on: click on it at the lower right to see it.", open.title());
+            self.message = Some(Message::new(words));
+        }
+        self.workspace.close(index);
     }
 
     fn ask_where(&mut self, frame: &eframe::Frame, ctx: &egui::Context) {

@@ -21,6 +21,8 @@ pub(super) enum Symbol {
     Stop,
     /// A square with a mark.
     StopBest,
+    /// Lines below each other, the first one to be next.
+    Queue,
 }
 
 /// A toolbar button with a symbol drawn in front of its text.
@@ -53,6 +55,12 @@ pub(super) fn symbol_button(ui: &mut Ui, symbol: Symbol, text: &str, is_main: bo
         Symbol::Pause => {
             for x in [area.left() + 1.0, area.right() - 4.0] {
                 let bar = Rect::from_min_size(pos2(x, area.top()), vec2(3.0, area.height()));
+                painter.rect_filled(bar, 1.0, color);
+            }
+        }
+        Symbol::Queue => {
+            for (line, shrink) in [(0.0, 0.0), (4.0, 3.0), (8.0, 3.0)] {
+                let bar = Rect::from_min_size(pos2(area.left(), area.top() + line), vec2(area.width() - shrink, 2.0));
                 painter.rect_filled(bar, 1.0, color);
             }
         }
@@ -109,6 +117,15 @@ pub(super) fn empty_ui(ui: &mut Ui, title: &str, text: &str, action: Option<(&st
         }
     });
     clicked
+}
+
+/// Lets a list or picture that has the focus keep the arrow keys, instead of their moving the focus.
+pub(super) fn hold_arrows(ui: &Ui, response: &Response) {
+    if response.has_focus() {
+        let filter =
+            egui::EventFilter { horizontal_arrows: true, vertical_arrows: true, ..egui::EventFilter::default() };
+        ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
+    }
 }
 
 /// A caption in weak letters.

@@ -56,6 +56,8 @@ struct Asked {
     step: Option<u64>,
     worker: Option<u32>,
     is_waiting: bool,
+    /// The document that was in front.
+    serial: u64,
 }
 
 /// What an app knows when it asks.
@@ -64,8 +66,8 @@ pub(super) struct Front<'a> {
     pub(super) document: &'a Arc<Document>,
     /// Its revision.
     pub(super) revision: u64,
-    /// Whether the session's run is of this document.
-    pub(super) has_run: bool,
+    /// Its serial, by which the session knows its run.
+    pub(super) serial: u64,
     /// Class names of its data.
     pub(super) classes: &'a [String],
 }
@@ -112,17 +114,17 @@ impl Looker {
         }
         let Some(source) = self.source(&look.whose, session, front) else { return };
         self.view.whose = match &source {
-            Source::Live(_) => session.run().map_or_else(String::new, |run| run.name.clone()),
+            Source::Live(_) => session.run_of(front.serial).map_or_else(String::new, |run| run.name.clone()),
             Source::Stored(path, _) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             Source::Fresh(_) => "untrained".into(),
         };
         self.view.folder = match &source {
-            Source::Live(_) => session.run().map(|run| run.folder.clone()),
+            Source::Live(_) => session.run_of(front.serial).map(|run| run.folder.clone()),
             Source::Stored(path, _) => Some(path.clone()),
             Source::Fresh(_) => None,
         };
         let step = match source {
-            Source::Live(_) => session.run().and_then(|run| run.steps.last()).map(|step| step.step),
+            Source::Live(_) => session.run_of(front.serial).and_then(|run| run.steps.last()).map(|step| step.step),
             _ => None,
         };
         for kind in [Kind::Probe, Kind::Explain, Kind::Sense, Kind::Spread] {
@@ -144,9 +146,9 @@ impl Looker {
     fn source(&mut self, whose: &Whose, session: &Session, front: &Front<'_>) -> Option<Source> {
         match whose {
             Whose::Stored(path) => Some(Source::Stored(path.clone(), 0)),
-            Whose::Run if front.has_run => {
-                let run = session.run()?;
-                if session.is_run_live() {
+            Whose::Run => {
+                let Some(run) = session.run_of(front.serial) else { return Some(Source::Fresh(front.revision)) };
+                if session.is_live(front.serial) {
                     // Before the first step there is nothing to see yet.
                     return (!run.steps.is_empty()).then_some(Source::Live(session.run_id.0));
                 }
@@ -162,7 +164,7 @@ impl Looker {
                 }
                 (run.state != RunState::Preparing).then_some(Source::Fresh(front.revision))
             }
-            Whose::Run | Whose::Untrained => Some(Source::Fresh(front.revision)),
+            Whose::Untrained => Some(Source::Fresh(front.revision)),
         }
     }
 
@@ -240,8 +242,8 @@ impl Looker {
             session.send(command)?;
         }
         let worker = self.pid(source, session);
-        self.asked[kind as usize] =
-            Asked { id, key: Some((source.clone(), look)), at: Some(Instant::now()), step, worker, is_waiting: true };
+        let (key, serial) = (Some((source.clone(), look)), front.serial);
+        self.asked[kind as usize] = Asked { id, key, at: Some(Instant::now()), step, worker, is_waiting: true, serial };
         Ok(())
     }
 
@@ -288,11 +290,12 @@ impl Looker {
         match event {
             Event::Probed(report) if self.answers(Kind::Probe, report.id) => {
                 let view = Arc::new(view(*report, &self.classes));
-                let is_of_run = self.asked[Kind::Probe as usize]
+                let asked = &self.asked[Kind::Probe as usize];
+                let is_of_run = asked
                     .key
                     .as_ref()
                     .is_some_and(|(source, look)| look.whose == Whose::Run && !matches!(source, Source::Fresh(_)));
-                if let (true, Some(run)) = (is_of_run, &mut session.run) {
+                if let (true, Some(run)) = (is_of_run, session.run_of_mut(asked.serial)) {
                     run.probe = Some(Arc::clone(&view));
                 }
                 self.view.probe = Some(view);

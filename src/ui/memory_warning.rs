@@ -2,20 +2,30 @@
 //! each with its figure and one click.
 
 use super::theme::{Tokens, size};
-use super::workspace::OpenDocument;
 use super::{dialogs, kit};
 use crate::graph::TrainSpec;
-use crate::op::Op;
-use crate::plan::{Remedy, RemedyKind, remedies};
+use crate::op::{Op, Program};
+use crate::plan::{Cost, Remedy, RemedyKind, remedies};
 use crate::text;
 use egui::RichText;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+/// What a step that will probably not fit is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum For {
+    /// A run of the network in front, with the weights of an earlier run if one is named.
+    Train(Option<PathBuf>),
+    /// A place in the queue for the network in front.
+    Enqueue,
+    /// The waiting run of this name, whose turn has come.
+    Queued(String),
+}
 
 /// What is known when the question is asked.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct MemoryWarning {
-    /// The run whose weights are to be taken, if any.
-    pub(super) start_from: Option<PathBuf>,
+    /// What the step is for.
+    pub(super) purpose: For,
     available: u64,
     planned: u64,
     batch: u32,
@@ -35,16 +45,14 @@ pub(super) enum Choice {
 }
 
 impl MemoryWarning {
-    /// The figures of a document on a device with so many bytes.
-    pub(super) fn new(open: &OpenDocument, available: u64, start_from: Option<&Path>) -> Self {
-        let (derived, spec) = (open.derived(), &open.history.document().training);
-        let program = &derived.plan.program;
+    /// The figures of a network on a device with so many bytes.
+    pub(super) fn new(program: &Program, cost: &Cost, spec: &TrainSpec, available: u64, purpose: For) -> Self {
         Self {
-            start_from: start_from.map(Path::to_path_buf),
+            purpose,
             available,
-            planned: derived.cost.memory.training_planned_bytes,
+            planned: cost.memory.training_planned_bytes,
             batch: spec.batch,
-            ways: remedies(program, &derived.cost, spec, available),
+            ways: remedies(program, cost, spec, available),
             has_batch_norm: program.ops.iter().any(|op| matches!(op.op, Op::BatchNorm { .. })),
         }
     }
@@ -54,7 +62,10 @@ impl MemoryWarning {
         let modal = dialogs::modal(ctx, "memory").show(ctx, |ui| {
             let tokens = Tokens::of(ui);
             ui.set_width(640.0);
-            ui.heading("This will probably run out of memory");
+            ui.heading(match &self.purpose {
+                For::Queued(name) => format!("{name}, next in the queue, will probably run out of memory"),
+                For::Train(_) | For::Enqueue => "This will probably run out of memory".into(),
+            });
             ui.add_space(size::HALF);
             ui.label(format!(
                 "One training step with {} images is planned to need {} at its fullest moment. {device} has {} free.",
@@ -76,7 +87,13 @@ impl MemoryWarning {
                         let (color, words) = if way.fits { (tokens.ok, "fits") } else { (tokens.warning, "still tight") };
                         ui.label(RichText::new(format!("{}, {words}", text::bytes(way.bytes))).color(color));
                         let label = button_label(way);
-                        let hover = if way.fits { "Change this setting (it can be undone) and train" } else { "Change this setting (it can be undone) and look again" };
+                        let hover = match (&self.purpose, way.fits) {
+                            (For::Train(_), true) => "Change this setting (it can be undone) and train",
+                            (For::Enqueue, true) => "Change this setting (it can be undone) and add it to the queue",
+                            (For::Train(_) | For::Enqueue, false) => "Change this setting (it can be undone) and look again",
+                            (For::Queued(_), true) => "Change this setting of the waiting run and train",
+                            (For::Queued(_), false) => "Change this setting of the waiting run and look again",
+                        };
                         let button = if way.fits { kit::main_button(ui, &label) } else { ui.button(&label) };
                         if button.on_hover_text(hover).clicked() {
                             choice = Some(Choice::Use(way.spec.clone()));
@@ -93,10 +110,21 @@ impl MemoryWarning {
             );
             ui.add_space(size::STEP);
             ui.horizontal(|ui| {
-                if ui.button("Train anyway").on_hover_text("Train with the settings as they are").clicked() {
+                let (anyway, hover, no, without) = match self.purpose {
+                    For::Train(_) => {
+                        ("Train anyway", "Train with the settings as they are", "Cancel", "Go back without training")
+                    }
+                    For::Enqueue => {
+                        ("Add anyway", "Let it wait with the settings as they are", "Cancel", "Do not add it")
+                    }
+                    For::Queued(_) => {
+                        ("Train anyway", "Train with the settings as they are", "Hold queue", "Start nothing for now")
+                    }
+                };
+                if ui.button(anyway).on_hover_text(hover).clicked() {
                     choice = Some(Choice::Anyway);
                 }
-                if ui.button("Cancel").on_hover_text("Go back without training").clicked() {
+                if ui.button(no).on_hover_text(without).clicked() {
                     choice = Some(Choice::Cancel);
                 }
             });

@@ -6,15 +6,30 @@ use super::command;
 use super::kit::{self, Symbol};
 use super::runs::RunState;
 use super::theme::{self, Tokens, size};
+use super::train_action::TrainAction;
 use crate::{presets, text};
 use egui::{RichText, Sense, Ui, vec2};
 
 /// A menu entry of the command table.
 pub(super) fn entry(ui: &mut Ui, id: &str, is_enabled: bool, label: Option<String>, out: &mut Vec<UiCommand>) -> bool {
+    let help = command::find(id).map_or("", |spec| spec.help);
+    entry_that_says(ui, id, is_enabled, label, help, out)
+}
+
+/// The same with a hover text of its own, which also says why it can do nothing.
+fn entry_that_says(
+    ui: &mut Ui,
+    id: &str,
+    is_enabled: bool,
+    label: Option<String>,
+    hover: &str,
+    out: &mut Vec<UiCommand>,
+) -> bool {
     let Some(spec) = command::find(id) else { return false };
     let button = egui::Button::new(label.unwrap_or_else(|| spec.label.to_owned()))
         .shortcut_text(command::keys_text(ui.ctx(), id));
-    let clicked = ui.add_enabled(is_enabled, button).on_hover_text(spec.help).clicked();
+    let response = ui.add_enabled(is_enabled, button);
+    let clicked = response.on_hover_text(hover).on_disabled_hover_text(hover).clicked();
     if clicked {
         out.extend(command::ui_command(id));
         ui.close();
@@ -150,20 +165,35 @@ impl App {
 
     fn run_menu(&mut self, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         let busy = self.session.is_busy();
+        let cx = self.panel_cx();
+        let action = TrainAction::of(&cx);
+        let label = (action != TrainAction::Running).then(|| action.label().to_owned());
+        entry_that_says(ui, "train", action.is_enabled(), label, &action.hover(ui.ctx()), out);
         let is_paused = self.session.run().is_some_and(|run| run.state == RunState::Paused);
-        let label = is_paused.then(|| "Go on".to_owned());
-        entry(ui, "train", !busy || is_paused, label, out);
-        entry(ui, "pause", busy && !is_paused, None, out);
-        entry(ui, "stop", busy, None, out);
+        let of = cx.elsewhere().map(|name| format!(" {name}")).unwrap_or_default();
+        let named = |verb: &str| (!of.is_empty()).then(|| format!("{verb}{of}"));
+        entry(ui, "pause", busy && !is_paused, named("Pause"), out);
+        entry(ui, "stop", busy, named("Stop"), out);
         entry(ui, "stop_best", busy, None, out);
         ui.separator();
-        let is_ready = self.workspace.front().derived().plan.training_problem().is_none();
-        entry(ui, "find_rate", !busy && is_ready, None, out);
-        entry(ui, "enqueue", is_ready, None, out);
+        let problem = cx.plan.training_problem();
+        let why = problem.clone().or_else(|| busy.then(|| "Rates are searched while nothing trains".into()));
+        let help = |id: &str| command::find(id).map_or("", |spec| spec.help).to_owned();
+        entry_that_says(ui, "find_rate", why.is_none(), None, &why.unwrap_or_else(|| help("find_rate")), out);
+        let hover = problem.clone().unwrap_or_else(|| help("enqueue"));
+        entry_that_says(ui, "enqueue", problem.is_none(), None, &hover, out);
         entry(ui, "reduce_memory", true, None, out);
         ui.separator();
-        let resume = ui.add_enabled(!busy && self.session.run().is_some(), egui::Button::new("Resume last run"));
-        if resume.on_hover_text("Go on from the last checkpoint of the last run").clicked() {
+        let why_not = match cx.run {
+            None => Some("This network was not trained yet in this session. The Runs panel has all stored runs"),
+            Some(run) if run.is_active() => Some("Its run is under way"),
+            Some(run) if run.is_complete() => Some("All its epochs are done. The Training panel can add more"),
+            Some(_) if busy => Some("Another network is being trained"),
+            Some(_) => None,
+        };
+        let resume = ui.add_enabled(why_not.is_none(), egui::Button::new("Resume last run"));
+        let resume = resume.on_hover_text("Go on from the last checkpoint of this network's last run");
+        if resume.on_disabled_hover_text(why_not.unwrap_or_default()).clicked() {
             out.push(UiCommand::ResumeRun);
             ui.close();
         }
@@ -193,27 +223,33 @@ impl App {
     }
 
     fn run_buttons_ui(&self, ui: &mut Ui, out: &mut Vec<UiCommand>) {
-        let busy = self.session.is_busy();
+        let cx = self.panel_cx();
+        let (busy, elsewhere, action) = (self.session.is_busy(), cx.elsewhere(), TrainAction::of(&cx));
         let is_paused = self.session.run().is_some_and(|run| run.state == RunState::Paused);
-        let problem = self.workspace.front().derived().plan.training_problem();
-        let hover = |ui: &Ui, id: &str| command::hover_text(ui.ctx(), id);
-        if !busy || is_paused {
-            let (label, ready) = if is_paused { ("Go on", true) } else { ("Train", problem.is_none()) };
-            let button = kit::symbol_button(ui, Symbol::Play, label, true, ready);
-            let button = button.on_hover_text(hover(ui, "train"));
-            if button.on_disabled_hover_text(problem.unwrap_or_default()).clicked() {
+        // While another network trains, every button says whose run it is about.
+        let hover = |ui: &Ui, id: &str| {
+            let about = elsewhere.map(|name| format!("\nThis is about {name}, which is training")).unwrap_or_default();
+            format!("{}{about}", command::hover_text(ui.ctx(), id))
+        };
+        if action != TrainAction::Running {
+            let symbol = if matches!(action, TrainAction::Enqueue(_)) { Symbol::Queue } else { Symbol::Play };
+            let button = kit::symbol_button(ui, symbol, action.label(), true, action.is_enabled());
+            let words = action.hover(ui.ctx());
+            if button.on_hover_text(&words).on_disabled_hover_text(words).clicked() {
                 out.push(UiCommand::Train);
             }
-        } else if kit::symbol_button(ui, Symbol::Pause, "Pause", false, true)
-            .on_hover_text(hover(ui, "pause"))
-            .clicked()
-        {
-            out.push(UiCommand::Pause);
+        }
+        if busy && action != TrainAction::GoOn {
+            let (symbol, label) = if is_paused { (Symbol::Play, "Go on") } else { (Symbol::Pause, "Pause") };
+            if kit::symbol_button(ui, symbol, label, false, true).on_hover_text(hover(ui, "pause")).clicked() {
+                out.push(UiCommand::Pause);
+            }
         }
         if kit::symbol_button(ui, Symbol::Stop, "Stop", false, busy).on_hover_text(hover(ui, "stop")).clicked() {
             out.push(UiCommand::Stop { keep_best: false });
         }
-        if ui.available_width() > 330.0 || busy {
+        // Beside another network's run it stays in the menu: the bar has no room for all.
+        if elsewhere.is_none() && (ui.available_width() > 330.0 || busy) {
             let best = kit::symbol_button(ui, Symbol::StopBest, "Stop and keep best", false, busy);
             if best.on_hover_text(hover(ui, "stop_best")).clicked() {
                 out.push(UiCommand::Stop { keep_best: true });

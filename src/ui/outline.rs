@@ -6,7 +6,7 @@ use crate::graph::{Content, Graph, NodeId};
 use crate::layers::Family;
 use crate::plan::Severity;
 use crate::text;
-use egui::{Align2, EventFilter, Key, Modifiers, Rect, Role, Sense, Ui, Vec2, WidgetInfo, pos2, vec2};
+use egui::{Align2, Key, Modifiers, Rect, Role, Sense, Ui, Vec2, WidgetInfo, pos2, vec2};
 use std::collections::HashSet;
 
 /// One layer in the list.
@@ -73,9 +73,8 @@ impl Panel for OutlinePanel {
         let area = ui.available_rect_before_wrap();
         let list = ui.interact(area, id, Sense::click());
         list.widget_info(|| WidgetInfo::labeled(Role::Tree, true, "Outline of the network"));
+        kit::hold_arrows(ui, &list);
         if list.has_focus() {
-            let filter = EventFilter { horizontal_arrows: true, vertical_arrows: true, ..EventFilter::default() };
-            ui.memory_mut(|memory| memory.set_focus_lock_filter(id, filter));
             self.keys(ui, cx, current, out);
         }
         let row_height = size::ROW;

@@ -39,7 +39,7 @@ pub struct PanelCx<'a> {
     pub path: &'a [NodeId],
     /// Selected nodes of the open graph.
     pub selection: &'a [NodeId],
-    /// The run that is shown, if any.
+    /// The last run of the document in front, if any.
     pub run: Option<&'a RunView>,
     /// Stored and waiting runs.
     pub runs: &'a RunsView,
@@ -128,7 +128,7 @@ pub enum UiCommand {
     ShowDocument(usize),
     /// Start training, or go on after a pause.
     Train,
-    /// Pause training.
+    /// Pause training, or go on after a pause.
     Pause,
     /// Stop training.
     Stop {
@@ -157,7 +157,7 @@ pub enum UiCommand {
     },
     /// Compare the chosen device with the CPU.
     CheckDevice,
-    /// Go on with the last run from its last checkpoint.
+    /// Go on with the last run of the document in front from its last checkpoint.
     ResumeRun,
     /// Do something with stored or waiting runs, or with the learning rate.
     Runs(RunsCommand),

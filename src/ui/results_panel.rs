@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 /// Images that are shown at once.
 const IMAGES: usize = 60;
+/// Width of a column of scores: the word "Precision" has room in it.
+const SCORE: f32 = 66.0;
 /// Width from which all three parts stand side by side.
 const WIDE: f32 = 980.0;
 
@@ -62,15 +64,8 @@ impl Panel for ResultsPanel {
         }
         let Some(run) = stored.or(cx.run) else {
             self.choose_ui(cx, None, ui, out);
-            let action = cx
-                .plan
-                .training_problem()
-                .is_none()
-                .then_some(("Train now", "Train the network on its data (Ctrl+Enter)"));
             let text = "After each epoch stands here which classes the network takes for which, with the images.";
-            if kit::empty_ui(ui, "No results yet", text, action) {
-                out.push(UiCommand::Train);
-            }
+            cx.untrained_ui(ui, "No results yet", text, out);
             return;
         };
         let Some(results) = self.results(run).cloned() else {
@@ -131,7 +126,7 @@ impl ResultsPanel {
         let combo =
             egui::ComboBox::from_id_salt("results-run").width(150.0).selected_text(now.as_str()).show_ui(ui, |ui| {
                 if let Some(present) = cx.run {
-                    let label = format!("{} (the present run)", name(&present.folder));
+                    let label = format!("{} (this network's last run)", name(&present.folder));
                     ui.selectable_value(&mut self.run, None, label);
                 }
                 for row in cx.runs.rows.iter().filter(|row| row.summary.is_ok()) {
@@ -143,7 +138,7 @@ impl ResultsPanel {
         combo
             .response
             .widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, format!("Results of: {now}")));
-        combo.response.on_hover_text("Whose results: the present run's, or those of any stored run");
+        combo.response.on_hover_text("Whose results: those of this network's last run, or of any stored run");
         if self.run != before {
             (self.epoch, self.matrix.chosen) = (None, None);
             if let Some(folder) = &self.run {
@@ -357,9 +352,9 @@ impl ResultsPanel {
         let cells = |ui: &mut Ui, texts: [(String, Color32); 5], hovers: Option<[&str; 5]>| {
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = 4.0;
-                let first = (ui.available_width() - 4.0 * 58.0 - size::STEP).clamp(36.0, 160.0);
+                let first = (ui.available_width() - 4.0 * (SCORE + 4.0) - size::STEP).clamp(36.0, 160.0);
                 for (at, (text, color)) in texts.into_iter().enumerate() {
-                    let width = if at == 0 { first } else { 54.0 };
+                    let width = if at == 0 { first } else { SCORE };
                     let align = if at == 0 { egui::Align::Min } else { egui::Align::Max };
                     ui.allocate_ui_with_layout(vec2(width, 18.0), egui::Layout::top_down(align), |ui| {
                         ui.set_min_width(width);

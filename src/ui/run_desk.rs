@@ -4,9 +4,10 @@ use super::app::App;
 use super::charts::{csv, png};
 use super::dialogs::Purpose;
 use super::library::{Job, Library};
+use super::queue_store::QueueStore;
 use super::run_dialogs;
 use super::runs::RunView;
-use super::runs_view::{QueuedRun, RunsCommand};
+use super::runs_view::RunsCommand;
 use super::status::Message;
 use crate::engine::protocol::Command;
 use crate::engine::run::RunFolder;
@@ -32,6 +33,17 @@ pub(super) struct Offer {
     pub(super) kept: Kept,
 }
 
+/// What a stored run is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Opening {
+    /// To open its network.
+    Network,
+    /// To go on from its checkpoint.
+    Continue,
+    /// To go on for so many more epochs.
+    Extend(u32),
+}
+
 /// A picture of the window, once it is taken.
 type Shot = Arc<Mutex<Option<Arc<egui::ColorImage>>>>;
 
@@ -39,15 +51,23 @@ type Shot = Arc<Mutex<Option<Arc<egui::ColorImage>>>>;
 #[derive(Default)]
 pub(super) struct RunDesk {
     pub(super) library: Library,
+    /// The queue on the disk.
+    pub(super) queue: QueueStore,
     deleting: Option<PathBuf>,
     offer: Option<Offer>,
     export: Option<Export>,
     place: Option<PathBuf>,
     shot: Option<(PathBuf, egui::Rect, Shot)>,
-    /// A run that is being read, to be opened (`false`) or continued (`true`).
-    opening: Option<(PathBuf, bool)>,
+    /// A run that is being read, and what for.
+    opening: Option<(PathBuf, Opening)>,
     /// What the list was read for last: the run, its epochs, whether it goes on.
     seen: Option<(PathBuf, usize, bool)>,
+}
+
+/// Whether two documents have the same layers and links, however their files were written.
+pub(super) fn is_same_network(one: &Document, other: &Document) -> bool {
+    let found = compare(one, other);
+    !found.is_rewired && found.layers.iter().all(LayerDiff::is_same)
 }
 
 impl RunDesk {
@@ -79,8 +99,9 @@ impl App {
         self.follow_opening(ctx);
         self.follow_export(ctx);
         let is_busy = self.session.is_busy();
+        let training = self.session.busy_with().map(|(_, name)| name.to_owned());
         let view = self.desk.library.view_mut();
-        view.is_busy = is_busy;
+        (view.is_busy, view.training) = (is_busy, training);
         if view.search != self.session.search {
             view.search.clone_from(&self.session.search);
         }
@@ -109,7 +130,7 @@ impl App {
     }
 
     fn follow_opening(&mut self, ctx: &egui::Context) {
-        let Some((folder, goes_on)) = self.desk.opening.clone() else { return };
+        let Some((folder, opening)) = self.desk.opening.clone() else { return };
         let view = self.desk.library.view();
         if let Some(why) = view.broken.get(&folder) {
             self.failure = Some(("This run was not opened".into(), format!("{}: {why}", folder.display())));
@@ -119,26 +140,30 @@ impl App {
         let Some(run) = view.loaded.get(&folder).cloned() else { return };
         self.desk.opening = None;
         let name = view.name(&folder);
-        // A tab with the same layers and links is that network, however its file was written.
-        let is_same = |other: &Document| {
-            let found = compare(other, &run.document);
-            !found.is_rewired && found.layers.iter().all(LayerDiff::is_same)
-        };
-        let known = self.workspace.documents.iter().position(|open| is_same(open.history.document()));
-        if let Some(at) = known {
+        let (open, session) = (&self.workspace.documents, &self.session);
+        let is_own = |serial: u64| session.run_of(serial).is_some_and(|run| run.folder == folder);
+        // Of several such tabs, the one whose run it is; else the one in front.
+        let best = (0..open.len())
+            .filter(|&at| is_same_network(open[at].history.document(), &run.document))
+            .max_by_key(|&at| (is_own(open[at].serial), at == self.workspace.active, std::cmp::Reverse(at)));
+        if let Some(at) = best {
             self.workspace.active = at;
         } else {
             let named = self.network_name(&run.document.name, &name);
             self.workspace.open(Document { name: named, ..(*run.document).clone() }, None);
         }
-        if !goes_on {
-            self.message = Some(Message::new(format!("The network of {name} is open.")));
-            return;
-        }
+        let epochs = match opening {
+            Opening::Network => {
+                self.message = Some(Message::new(format!("The network of {name} is open.")));
+                return;
+            }
+            Opening::Continue => None,
+            Opening::Extend(more) => Some(run.document.training.epochs.saturating_add(more)),
+        };
         let front = self.workspace.front();
-        let (serial, revision) = (front.serial, front.revision());
+        let key = (front.serial, front.revision());
         self.show_panel("training");
-        if let Err(error) = self.session.resume_stored(run.view.clone(), &run.document, serial, revision, ctx) {
+        if let Err(error) = self.session.resume_stored(run.view.clone(), &run.document, key, epochs, ctx) {
             self.session.warn(error, false);
         }
     }
@@ -176,23 +201,6 @@ impl App {
         }
     }
 
-    /// Starts the next waiting run, if nothing is under way. Unread bad news holds the queue.
-    fn advance_queue(&mut self, ctx: &egui::Context) {
-        let is_searching = self.session.search.as_ref().is_some_and(|search| search.is_running);
-        let view = self.desk.library.view_mut();
-        if view.is_held || view.queue.is_empty() || self.session.is_busy() || is_searching {
-            return;
-        }
-        if self.session.banner().is_some() {
-            return;
-        }
-        let next = view.queue.remove(0);
-        let QueuedRun { document, serial, revision, start_from } = next;
-        if let Err(error) = self.session.train(&document, serial, revision, start_from, ctx) {
-            self.session.warn(error, false);
-        }
-    }
-
     /// Carries out one command about runs.
     pub(super) fn apply_runs(&mut self, command: RunsCommand, frame: &eframe::Frame, ctx: &egui::Context) {
         match command {
@@ -207,16 +215,14 @@ impl App {
                 }
             }
             RunsCommand::Annotate(folder, note) => self.desk.library.ask(Job::Annotate(folder, note), ctx),
-            RunsCommand::OpenNetwork(folder) => self.open_run(folder, false, ctx),
-            RunsCommand::Continue(folder) => {
-                if self.session.is_busy() {
-                    self.message = Some(Message::new("One run at a time. Stop the present one first."));
-                } else {
-                    // Read anew: it may have grown since.
-                    self.desk.library.view_mut().loaded.remove(&folder);
-                    self.open_run(folder, true, ctx);
-                }
+            RunsCommand::OpenNetwork(folder) => self.open_run(folder, Opening::Network, ctx),
+            RunsCommand::Continue(folder) => self.go_on(folder, Opening::Continue, ctx),
+            RunsCommand::Extend(folder, more) => self.go_on(folder, Opening::Extend(more), ctx),
+            RunsCommand::ResumePresent => {
+                self.show_present();
+                self.resume(ctx);
             }
+            RunsCommand::ShowPresent => self.show_present(),
             RunsCommand::StartFrom(folder) => self.start_run(Some(folder), ctx),
             RunsCommand::StartFresh => self.start_run(None, ctx),
             RunsCommand::Delete(folder) => self.desk.deleting = Some(folder),
@@ -239,7 +245,10 @@ impl App {
                     queue.remove(at);
                 }
             }
-            RunsCommand::HoldQueue(is_held) => self.desk.library.view_mut().is_held = is_held,
+            RunsCommand::HoldQueue(is_held) => {
+                let view = self.desk.library.view_mut();
+                (view.is_held, view.is_restored) = (is_held, view.is_restored && is_held);
+            }
             RunsCommand::SetRate(rate) => self.tell(Command::SetLearningRate(rate)),
             RunsCommand::SetSchedule(schedule) => {
                 self.tell(Command::SetSchedule(serde_json::to_string(&schedule).unwrap_or_default()));
@@ -261,22 +270,20 @@ impl App {
         }
     }
 
-    fn open_run(&mut self, folder: PathBuf, goes_on: bool, ctx: &egui::Context) {
+    fn open_run(&mut self, folder: PathBuf, opening: Opening, ctx: &egui::Context) {
         self.desk.library.view_mut().broken.remove(&folder);
         self.desk.library.load(&folder, ctx);
-        self.desk.opening = Some((folder, goes_on));
+        self.desk.opening = Some((folder, opening));
     }
 
-    fn enqueue(&mut self) {
-        let front = self.workspace.front();
-        if let Some(error) = front.derived().plan.training_problem() {
-            self.message = Some(Message::new(error));
+    fn go_on(&mut self, folder: PathBuf, opening: Opening, ctx: &egui::Context) {
+        if self.session.is_busy() {
+            self.message = Some(Message::new("One run at a time. Stop the present one first."));
             return;
         }
-        let document = Arc::clone(front.history.document());
-        let queued = QueuedRun { document, serial: front.serial, revision: front.revision(), start_from: None };
-        self.message = Some(Message::new(format!("{} waits for its turn.", front.title())));
-        self.desk.library.view_mut().queue.push(queued);
+        // Read anew: it may have grown since.
+        self.desk.library.view_mut().loaded.remove(&folder);
+        self.open_run(folder, opening, ctx);
     }
 
     fn find_rate(&mut self, ctx: &egui::Context) {
@@ -299,8 +306,7 @@ impl App {
     /// The present run and those shown beside it, by name.
     fn exported(&self) -> Vec<(String, RunView)> {
         let view = self.desk.library.view();
-        let of_front = self.session.run_document().is_some_and(|(serial, _)| serial == self.workspace.front().serial);
-        let present = self.session.run().filter(|_| of_front);
+        let present = self.session.run_of(self.workspace.front().serial);
         let mut runs: Vec<(String, RunView)> =
             present.map(|run| (view.name(&run.folder), run.clone())).into_iter().collect();
         for folder in &view.shown {
@@ -316,10 +322,10 @@ impl App {
     /// Weights of this network's last run that could be kept, where the network was changed since.
     pub(super) fn keep_offer(&self) -> Option<Offer> {
         let front = self.workspace.front();
-        let (serial, old) = self.session.run_document()?;
-        let run = self.session.run().filter(|run| !run.is_active())?;
+        let old = self.session.trained_of(front.serial)?;
+        let run = self.session.run_of(front.serial).filter(|run| !run.is_active())?;
         let new = front.history.document();
-        if serial != front.serial || old.graph == new.graph {
+        if old.graph == new.graph {
             return None;
         }
         // Without weights there is nothing to keep.
@@ -338,8 +344,7 @@ impl App {
     pub(super) fn start_run(&mut self, start_from: Option<PathBuf>, ctx: &egui::Context) {
         self.desk.offer = None;
         if self.session.is_busy() {
-            self.message =
-                Some(Message::new("One run at a time. Stop the present one first, or add this one to the queue."));
+            self.message = Some(Message::new("One run at a time. Stop the present one first, or use Add to queue."));
             return;
         }
         let front = self.workspace.front();

@@ -3,6 +3,7 @@
 pub use super::look::{Plane, ProbeView};
 use crate::engine::protocol::{EpochResults, SpreadReport, WeightsReport};
 use crate::graph::TrainSpec;
+use crate::text;
 use std::sync::Arc;
 
 /// One training step, as charts need it.
@@ -125,6 +126,28 @@ impl RunView {
     /// Whether it is under way, paused or not.
     pub fn is_active(&self) -> bool {
         matches!(self.state, RunState::Preparing | RunState::Training | RunState::Paused)
+    }
+
+    /// The time that is left, with its range, and what that means; `None` while it is not known.
+    pub fn time_left(&self) -> Option<(String, String)> {
+        let (RunState::Training | RunState::Paused, Some(secs)) = (&self.state, self.left_secs) else { return None };
+        let mean = text::duration(secs);
+        let Some((least, most)) = self.left_range.map(|(least, most)| (text::duration(least), text::duration(most)))
+        else {
+            return Some((mean, "At the present speed".into()));
+        };
+        let hover = format!(
+            "{mean} at the mean speed so far; between {least} and {most} if it goes on as fast or as slow as most of the last seconds"
+        );
+        // A range that reads the same at both ends is none.
+        let words = if least == most { most } else { format!("{least} – {most}") };
+        Some((words, hover))
+    }
+
+    /// Whether all epochs that were asked for are done.
+    pub fn is_complete(&self) -> bool {
+        let done = self.epochs.last().map_or(0, |epoch| u64::from(epoch.epoch));
+        matches!(self.state, RunState::Finished(_)) && done > 0 && done >= self.total_epochs()
     }
 
     /// The best epoch so far.

@@ -1,6 +1,7 @@
 //! The list of all stored runs, also those of earlier sessions: look at them, name them, compare two, go on with one.
 
 use super::kit;
+use super::more_epochs::MoreEpochs;
 use super::run_compare::RunCompare;
 use super::runs_table::RunsTable;
 use super::runs_view::{RunRow, RunSummary, RunsCommand, RunsView};
@@ -33,6 +34,7 @@ pub struct RunsPanel {
     draft: Draft,
     compare: RunCompare,
     was_asked: bool,
+    more: MoreEpochs,
 }
 
 impl Panel for RunsPanel {
@@ -64,7 +66,7 @@ impl Panel for RunsPanel {
         ui.painter().vline(details.left(), room.y_range(), ui.visuals().widgets.noninteractive.bg_stroke);
         ui.scope_builder(UiBuilder::new().max_rect(list.with_max_x(list.right() - size::STEP)), |ui| {
             head_ui(cx.runs, ui, out);
-            RunsTable { runs: cx.runs, selected: &mut self.selected, out }.ui(ui);
+            RunsTable { runs: cx.runs, selected: &mut self.selected, out, takes_focus: false }.ui(ui);
         });
         let details = details.with_min_x(details.left() + size::STEP * 1.5);
         ui.scope_builder(UiBuilder::new().max_rect(details), |ui| {
@@ -133,6 +135,9 @@ impl RunsPanel {
                 self.written_ui(row, summary, ui, out);
                 ui.add_space(size::HALF);
                 actions_ui(cx, row, summary, ui, out);
+                if is_done(summary) {
+                    ui.horizontal(|ui| self.more.ui(folder, None, cx, ui, out));
+                }
                 ui.add_space(size::HALF);
                 figures_ui(summary, ui);
             }
@@ -192,15 +197,11 @@ fn empty_ui(cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         kit::weak(ui, "Reading the runs…");
         return;
     }
-    let action =
-        cx.plan.training_problem().is_none().then_some(("Train now", "Train the network on its data (Ctrl+Enter)"));
     let text = format!(
         "Every training is kept here, with its curves and weights. The folder is {}.",
         cx.runs.folder.display()
     );
-    if kit::empty_ui(ui, "No runs yet", &text, action) {
-        out.push(UiCommand::Train);
-    }
+    cx.untrained_ui(ui, "No runs yet", &text, out);
 }
 
 fn head_ui(runs: &RunsView, ui: &mut Ui, out: &mut Vec<UiCommand>) {
@@ -218,7 +219,8 @@ fn head_ui(runs: &RunsView, ui: &mut Ui, out: &mut Vec<UiCommand>) {
             if ui.small_button("Refresh").on_hover_text("Read the folder of runs again").clicked() {
                 out.push(UiCommand::Runs(RunsCommand::Refresh));
             }
-            kit::weak(ui, "Ctrl+click a second run to compare");
+            kit::weak(ui, "Ctrl+click a second run to compare")
+                .on_hover_text("With the keys: arrows walk, with Shift they take a second run; Space shows the curves, Enter shows them in the Training panel, Delete asks and deletes");
         });
     });
 }
@@ -279,6 +281,12 @@ fn reveal_ui(folder: &Path, ui: &mut Ui, out: &mut Vec<UiCommand>) {
     }
 }
 
+/// Whether all its epochs are done, and it could go on for more.
+fn is_done(summary: &RunSummary) -> bool {
+    let is_completed = summary.record.reason == Some(FinishReason::Completed);
+    is_completed && summary.status == RunStatus::Finished && summary.has_checkpoint
+}
+
 fn actions_ui(cx: &PanelCx<'_>, row: &RunRow, summary: &RunSummary, ui: &mut Ui, out: &mut Vec<UiCommand>) {
     let folder = || row.folder.clone();
     let mut wanted = Vec::new();
@@ -287,16 +295,15 @@ fn actions_ui(cx: &PanelCx<'_>, row: &RunRow, summary: &RunSummary, ui: &mut Ui,
     let is_shown = cx.runs.shown.contains(&row.folder);
     ui.horizontal_wrapped(|ui| {
         let words = if is_shown { "Hide in charts" } else { "Show in charts" };
-        if ui.button(words).on_hover_text("Its curves, over those of the present run").clicked() {
+        if ui.button(words).on_hover_text("Its curves, over those of the network in front").clicked() {
             push(RunsCommand::Show(folder(), !is_shown));
         }
         if ui.button("Open network").on_hover_text("The network as it was trained, in a tab of its own").clicked() {
             push(RunsCommand::OpenNetwork(folder()));
         }
-        let is_done = summary.record.reason == Some(FinishReason::Completed) && summary.status == RunStatus::Finished;
-        let can_go_on = summary.has_checkpoint && !is_running && !is_done && !cx.runs.is_busy;
-        let why_not = if is_done {
-            "All its epochs are done. Use “Start from its weights” to train on"
+        let can_go_on = summary.has_checkpoint && !is_running && !is_done(summary) && !cx.runs.is_busy;
+        let why_not = if is_done(summary) {
+            "All its epochs are done. Train more epochs below"
         } else if is_running || cx.runs.is_busy {
             "A run is under way. Stop it first"
         } else {

@@ -1,12 +1,13 @@
-//! The table of the run list: head in sight, a click selects, Ctrl+click selects a second one.
+//! The table of the run list: head in sight, a click selects, Ctrl+click selects a second one; then the keys are its own:
+//! arrows walk, Space shows curves, Enter shows them in their panel, Delete asks.
 
-use super::UiCommand;
 use super::runs_panel::state_words;
 use super::runs_view::{RunRow, RunSummary, RunsCommand, RunsView};
 use super::theme::{Tokens, size};
+use super::{UiCommand, kit};
 use crate::engine::run::RunStatus;
 use crate::text;
-use egui::{Align, Color32, Layout, RichText, Sense, Ui, vec2};
+use egui::{Align, Color32, Key, Layout, Modifiers, RichText, Sense, Ui, vec2};
 use std::path::PathBuf;
 
 /// Titles, widths and what they mean.
@@ -26,11 +27,18 @@ pub(super) struct RunsTable<'a> {
     pub(super) runs: &'a RunsView,
     pub(super) selected: &'a mut Vec<PathBuf>,
     pub(super) out: &'a mut Vec<UiCommand>,
+    /// A run was clicked: the list takes the keys.
+    pub(super) takes_focus: bool,
 }
 
 impl RunsTable<'_> {
     /// Draws it.
     pub(super) fn ui(&mut self, ui: &mut Ui) {
+        let area = ui.available_rect_before_wrap();
+        let list = ui.interact(area, ui.scope_id().with("runs-list"), Sense::click());
+        list.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ListBox, true, "List of runs"));
+        kit::hold_arrows(ui, &list);
+        let shown = if list.has_focus() { self.keys(ui) } else { None };
         let own: f32 = COLUMNS.iter().map(|column| column.1).sum();
         let spare = (ui.available_width() - own - size::STEP).max(0.0);
         let columns: Vec<_> = COLUMNS
@@ -44,13 +52,65 @@ impl RunsTable<'_> {
                 egui_table::Column::new(width).range(width..=width).resizable(false)
             })
             .collect();
-        egui_table::Table::new()
+        let mut table = egui_table::Table::new()
             .id_salt("runs-table")
             .num_rows(self.runs.rows.len() as u64)
             .columns(columns)
             .num_sticky_cols(2)
-            .headers([egui_table::HeaderRow::new(size::ROW)])
-            .show(ui, self);
+            .headers([egui_table::HeaderRow::new(size::ROW)]);
+        if let Some(row) = shown {
+            table = table.scroll_to_row(row as u64, None);
+        }
+        table.show(ui, self);
+        if self.takes_focus {
+            list.request_focus();
+        }
+        if list.has_focus() {
+            let color = Tokens::of(ui).accent;
+            ui.painter().rect_stroke(area, 3.0, egui::Stroke::new(1.0, color), egui::StrokeKind::Inside);
+        }
+    }
+
+    /// Acts on the keys of the list; gives the row that was walked to.
+    fn keys(&mut self, ui: &Ui) -> Option<usize> {
+        let pressed = |modifiers, key| ui.input_mut(|input| input.consume_key(modifiers, key));
+        let at = self.selected.last().and_then(|folder| self.runs.rows.iter().position(|row| row.folder == *folder));
+        let last = self.runs.rows.len().saturating_sub(1);
+        let mut walked = None;
+        for (key, next) in [
+            (Key::ArrowUp, at.map_or(last, |at| at.saturating_sub(1))),
+            (Key::ArrowDown, at.map_or(0, |at| (at + 1).min(last))),
+            (Key::Home, 0),
+            (Key::End, last),
+        ] {
+            // Matching ignores an extra Shift, so that comes first.
+            let adds = pressed(Modifiers::SHIFT, key);
+            if (adds || pressed(Modifiers::NONE, key))
+                && let Some(row) = self.runs.rows.get(next)
+            {
+                let folder = row.folder.clone();
+                let kept = self.selected.last().filter(|own| adds && **own != folder).cloned();
+                *self.selected = kept.into_iter().chain([folder]).collect();
+                walked = Some(next);
+            }
+        }
+        let row = at.and_then(|at| self.runs.rows.get(at)).filter(|_| walked.is_none());
+        if let Some(row) = row {
+            let folder = || row.folder.clone();
+            let (is_good, is_shown) = (row.summary.is_ok(), self.runs.shown.contains(&row.folder));
+            if pressed(Modifiers::NONE, Key::Space) && is_good {
+                self.out.push(UiCommand::Runs(RunsCommand::Show(folder(), !is_shown)));
+            }
+            if pressed(Modifiers::NONE, Key::Enter) && is_good {
+                self.out.push(UiCommand::Runs(RunsCommand::Show(folder(), true)));
+                self.out.push(UiCommand::ShowPanel("training"));
+            }
+            let is_running = row.summary.as_ref().is_ok_and(|summary| summary.status == RunStatus::Running);
+            if pressed(Modifiers::NONE, Key::Delete) && is_good && !is_running {
+                self.out.push(UiCommand::Runs(RunsCommand::Delete(folder())));
+            }
+        }
+        walked
     }
 
     fn row(&self, nr: u64) -> Option<&RunRow> {
@@ -59,6 +119,7 @@ impl RunsTable<'_> {
 
     /// A click chooses a run, with Ctrl or Shift a second one.
     fn choose(&mut self, ui: &Ui, folder: PathBuf) {
+        self.takes_focus = true;
         let adds = ui.input(|input| input.modifiers.command || input.modifiers.shift);
         if !adds {
             *self.selected = vec![folder];

@@ -63,16 +63,18 @@ pub struct StoredRun {
 }
 
 /// A run that waits for its turn.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct QueuedRun {
     /// The document as it was when it was added.
     pub document: Arc<Document>,
-    /// The tab it is of.
+    /// The tab it is of; 0 if it comes from an earlier session.
     pub serial: u64,
     /// The tab's revision then.
     pub revision: u64,
     /// Weights to start from.
     pub start_from: Option<PathBuf>,
+    /// Whether it may start though it will probably not fit was asked, and answered with yes.
+    pub is_asked: bool,
 }
 
 /// A picture of a validation image of a run.
@@ -99,12 +101,16 @@ pub struct RunsView {
     pub queue: Vec<QueuedRun>,
     /// The queue holds: nothing starts by itself.
     pub is_held: bool,
+    /// It holds because what waits comes from an earlier session.
+    pub is_restored: bool,
     /// Pictures of validation images; an error where one cannot be read.
     pub pictures: HashMap<PictureKey, Result<Thumb, String>>,
     /// The last search for a learning rate.
     pub search: Option<SearchView>,
     /// A run is under way, of whatever document.
     pub is_busy: bool,
+    /// Name of the network that is being trained.
+    pub training: Option<String>,
 }
 
 impl RunsView {
@@ -142,6 +148,12 @@ pub enum RunsCommand {
     OpenNetwork(PathBuf),
     /// Go on with a run from its checkpoint.
     Continue(PathBuf),
+    /// Go on with a run whose epochs are done, for so many more.
+    Extend(PathBuf, u32),
+    /// Go on with the run that the bad news are about, of whatever network.
+    ResumePresent,
+    /// Show the network that is being trained, and its run.
+    ShowPresent,
     /// Train the network in front, starting with the weights of a run where they fit.
     StartFrom(PathBuf),
     /// Train the network in front from new weights, without asking.

@@ -4,10 +4,10 @@
 use super::app::App;
 use super::dialogs::{Closing, Purpose};
 use super::disk::Stamp;
-use super::memory_warning::MemoryWarning;
+use super::memory_warning::{For, MemoryWarning};
 use super::recovery::{Leftover, Recovery, Snapshot};
 use super::status::Message;
-use crate::graph::Document;
+use crate::graph::{Document, Edit};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -150,8 +150,17 @@ impl App {
     /// Writes a document and remembers what its file is like.
     pub(super) fn write_file(&mut self, serial: u64, path: PathBuf) {
         let Some(open) = self.workspace.documents.iter_mut().find(|open| open.serial == serial) else { return };
-        match open.history.document().save(&path) {
+        let name = open.name_for(&path);
+        let saved = match &name {
+            Some(name) => Document { name: name.clone(), ..(**open.history.document()).clone() }.save(&path),
+            None => open.history.document().save(&path),
+        };
+        match saved {
             Ok(()) => {
+                if let Some(name) = name {
+                    // What was saved is what is shown; a name can always be given.
+                    let _ = open.edit(&Edit::SetName(name), Some(Vec::new()), None);
+                }
                 open.history.mark_saved();
                 open.file = Some(path.clone());
                 open.stamp = Stamp::of(&path).ok().flatten();
@@ -256,11 +265,12 @@ impl App {
     pub(super) fn warns_of_memory(&mut self, start_from: Option<&Path>) -> bool {
         let Some(available) = self.session.free_bytes() else { return false };
         let front = self.workspace.front();
-        let cost = &front.derived().cost;
-        if !crate::plan::is_tight(cost.memory.training_planned_bytes, available) {
+        let derived = front.derived();
+        if !crate::plan::is_tight(derived.cost.memory.training_planned_bytes, available) {
             return false;
         }
-        self.safety.memory = Some(MemoryWarning::new(front, available, start_from));
+        let (purpose, spec) = (For::Train(start_from.map(Path::to_path_buf)), &front.history.document().training);
+        self.safety.memory = Some(MemoryWarning::new(&derived.plan.program, &derived.cost, spec, available, purpose));
         true
     }
 }

@@ -1,7 +1,7 @@
 //! The dialogs about work that could be lost: after a crash, over a changed file, while a run ends.
 
 use super::app::App;
-use super::memory_warning::{Choice, MemoryWarning};
+use super::memory_warning::{Choice, For, MemoryWarning};
 use super::recovery::Found;
 use super::safety::{Conflict, Resolution};
 use super::theme::{Tokens, size};
@@ -46,17 +46,24 @@ impl App {
     fn memory_ui(&mut self, warning: MemoryWarning, ctx: &egui::Context) {
         let device = self.session.device_info().map_or("The CPU", |device| device.name.as_str());
         match warning.ui(ctx, device) {
+            Some(choice) if matches!(warning.purpose, For::Queued(_)) => self.answer_queued(choice),
             Some(Choice::Use(spec)) => {
                 let edit = Edit::SetTraining(Box::new(spec));
                 match self.workspace.front_mut().edit(&edit, Some(Vec::new()), None) {
                     Ok(()) => {
                         self.workspace.refresh(self.session.engine());
-                        self.start_run(warning.start_from, ctx);
+                        match warning.purpose {
+                            For::Train(start_from) => self.start_run(start_from, ctx),
+                            For::Enqueue | For::Queued(_) => self.enqueue(),
+                        }
                     }
                     Err(refused) => self.session.warn(refused, false),
                 }
             }
-            Some(Choice::Anyway) => self.start_training(warning.start_from, ctx),
+            Some(Choice::Anyway) => match warning.purpose {
+                For::Train(start_from) => self.start_training(start_from, ctx),
+                For::Enqueue | For::Queued(_) => self.enqueue_now(true),
+            },
             Some(Choice::Cancel) => {}
             None => self.safety.memory = Some(warning),
         }

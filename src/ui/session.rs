@@ -6,6 +6,7 @@ use super::device_check::DeviceCheck;
 use super::runs::{RunState, RunView};
 use super::search::SearchView;
 use super::session_events::Progress;
+use super::session_runs::PastRun;
 use super::times::TimesView;
 use super::trouble::{Banner, Watch};
 use crate::engine::Supervisor;
@@ -16,6 +17,7 @@ use crate::engine::protocol::{
 };
 use crate::graph::Document;
 use crate::plan::Engine;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,9 +51,12 @@ pub(super) struct Session {
     pub(super) ctx: Option<egui::Context>,
     /// For tests: what the worker's environment has besides.
     pub(super) worker_env: Vec<(String, String)>,
-    serial: u64,
+    /// The document that the run is of.
+    pub(super) serial: u64,
     /// The worker that the run was started in.
-    run_worker: Option<u32>,
+    pub(super) run_worker: Option<u32>,
+    /// The last runs of other documents.
+    pub(super) past: BTreeMap<u64, PastRun>,
     /// Answers to looks, for the looker.
     pub(super) answers: Vec<Event>,
     pub(super) times: TimesView,
@@ -87,6 +92,7 @@ impl Session {
             worker_env: Vec::new(),
             serial: 0,
             run_worker: None,
+            past: BTreeMap::new(),
             answers: Vec::new(),
             times: TimesView::default(),
             timing: (0, 0),
@@ -120,21 +126,9 @@ impl Session {
         if self.device == "cpu" { Engine::Cpu } else { Engine::Gpu }
     }
 
-    /// The run, if any.
+    /// The run under way, of whatever document, or the last one that was.
     pub(super) fn run(&self) -> Option<&RunView> {
         self.run.as_ref()
-    }
-
-    /// The run's document: which one, and as it was at the start.
-    pub(super) fn run_document(&self) -> Option<(u64, &Arc<Document>)> {
-        self.document.as_ref().map(|document| (self.serial, document))
-    }
-
-    /// Tells the run which revision of its document is the one that it trains.
-    pub(super) fn set_run_revision(&mut self, revision: u64) {
-        if let Some(run) = &mut self.run {
-            run.revision = revision;
-        }
     }
 
     /// Lines of the log.
@@ -225,9 +219,11 @@ impl Session {
         std::fs::create_dir_all(&self.runs)
             .map_err(|error| format!("Runs are kept in {}. It cannot be made: {error}.", self.runs.display()))?;
         let folder = crate::engine::run::RunFolder::free_path(&self.runs, &document.name);
+        // First, so that an engine that does not start takes no run away.
+        self.start(ctx)?;
+        self.open_device()?;
+        self.set_aside(serial);
         self.document = Some(Arc::clone(document));
-        self.serial = serial;
-        self.run = None;
         let request = TrainRequest::new(document.to_json(), folder);
         self.begin(TrainRequest { start_from, ..request }, revision, ctx)
     }
@@ -245,7 +241,7 @@ impl Session {
         self.begin(TrainRequest { resume: has_begun, ..request }, revision, ctx)
     }
 
-    /// Goes on with a stored run, whose history is known.
+    /// Goes on with a stored run, whose history is known; up to so many epochs altogether if they are given.
     ///
     /// # Errors
     /// In words.
@@ -253,13 +249,15 @@ impl Session {
         &mut self,
         view: RunView,
         document: &Arc<Document>,
-        serial: u64,
-        revision: u64,
+        (serial, revision): (u64, u64),
+        epochs: Option<u32>,
         ctx: &egui::Context,
     ) -> Result<(), String> {
-        let request = TrainRequest::resuming(view.folder.clone());
+        let request = TrainRequest { epochs, ..TrainRequest::resuming(view.folder.clone()) };
+        self.start(ctx)?;
+        self.open_device()?;
+        self.set_aside(serial);
         self.document = Some(Arc::clone(document));
-        self.serial = serial;
         self.run = Some(view);
         self.begin(request, revision, ctx)
     }
@@ -428,6 +426,14 @@ impl Session {
             }
             Engine::Gpu => self.device_info().and_then(|device| device.capacity_bytes),
         }
+    }
+
+    /// The same once the run under way has ended and gives its own back.
+    pub(super) fn free_bytes_when_idle(&self) -> Option<u64> {
+        let own = self.run.as_ref().filter(|run| run.is_active()).and_then(|run| run.measured_bytes).unwrap_or(0);
+        let free = self.free_bytes()?;
+        let limit = memory_limit(&self.worker_env).unwrap_or(u64::MAX);
+        Some(if self.engine() == Engine::Cpu { free.saturating_add(own).min(limit) } else { free })
     }
 
     /// Closes the worker's input: it writes a checkpoint and ends.

@@ -43,11 +43,12 @@ fn name_of(names: &[(&'static str, &'static str)], id: &str) -> &'static str {
 /// The settings in one line: "10 epochs, batches of 64, Adam at 0.001".
 pub(super) fn in_words(spec: &TrainSpec) -> String {
     format!(
-        "{} epochs in batches of {}, {} at a learning rate of {}",
+        "{} epochs in batches of {}, {} at a learning rate of {} ({})",
         spec.epochs,
         spec.batch,
         optimizer_name(spec.optimizer),
-        spec.learning_rate
+        spec.learning_rate,
+        schedule_name(spec.schedule).to_lowercase()
     )
 }
 

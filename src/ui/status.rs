@@ -4,6 +4,7 @@ use super::UiCommand;
 use super::app::App;
 use super::kit;
 use super::runs::RunState;
+use super::runs_view::RunsCommand;
 use super::theme::{Tokens, size};
 use super::trouble::{Banner, Kind};
 use crate::plan::Severity;
@@ -60,24 +61,45 @@ impl App {
                 }
             }
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                if let Some(run) = self.session.run() {
-                    let words = match &run.state {
-                        RunState::Preparing => format!("Getting ready: {}", run.activity),
-                        RunState::Training => match run.left_secs {
-                            Some(left) => format!("Training, {} left", text::duration(left)),
-                            None => "Training".into(),
-                        },
-                        RunState::Paused => "Paused".into(),
-                        RunState::Finished(how) => format!("Run done. {how}"),
-                        RunState::Failed(_) => "Run failed".into(),
-                    };
-                    ui.label(small(words)).on_hover_text("The run; the Training panel shows it all");
-                }
+                self.run_ui(ui, out);
                 if let Some(why) = &self.workspace.front().read_only {
                     ui.label(RichText::new("Read-only").small().color(tokens.warning)).on_hover_text(why);
                 }
             });
         });
+    }
+
+    /// The run that is under way, of whatever network; else the last one of the network in front.
+    fn run_ui(&self, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+        let cx = self.panel_cx();
+        let elsewhere = cx.elsewhere();
+        let shown = if elsewhere.is_some() { self.session.run() } else { cx.run };
+        let Some(run) = shown else { return };
+        let state = match &run.state {
+            RunState::Preparing => format!("Getting ready: {}", run.activity),
+            RunState::Training => match run.time_left() {
+                Some((left, _)) => format!("Training, {left} left"),
+                None => "Training".into(),
+            },
+            RunState::Paused => "Paused".into(),
+            RunState::Finished(how) => format!("Run done. {how}"),
+            RunState::Failed(_) => "Run failed".into(),
+        };
+        let words = elsewhere.map_or_else(|| state.clone(), |name| format!("{name}: {state}"));
+        let text = RichText::new(words).small().color(Tokens::of(ui).text_weak);
+        let label = ui.add(egui::Label::new(text).sense(egui::Sense::click()).selectable(false));
+        let hover = match (elsewhere, run.time_left()) {
+            (Some(name), _) => format!("Click to show {name} and its run"),
+            (None, Some((_, left))) => format!("{left}.\nClick to show the Training panel"),
+            (None, None) => "Click to show the Training panel".into(),
+        };
+        if label.on_hover_text(hover).on_hover_cursor(egui::CursorIcon::PointingHand).clicked() {
+            out.push(if elsewhere.is_some() {
+                UiCommand::Runs(RunsCommand::ShowPresent)
+            } else {
+                UiCommand::ShowPanel("training")
+            });
+        }
     }
 
     /// News of the engine, below the top bar.
@@ -120,7 +142,7 @@ impl App {
             ("Resume", "Go on from the last checkpoint")
         };
         if banner.can_resume && kit::main_button(ui, label).on_hover_text(hover).clicked() {
-            out.push(UiCommand::ResumeRun);
+            out.push(UiCommand::Runs(RunsCommand::ResumePresent));
         }
     }
 

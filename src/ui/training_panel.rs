@@ -3,6 +3,7 @@
 use super::charts::{self, Charts, rate_text};
 use super::judgement::{self, Finding, Tone};
 use super::kit;
+use super::more_epochs::MoreEpochs;
 use super::runs::{RunState, RunView};
 use super::runs_view::RunsCommand;
 use super::settings::{self, Settings};
@@ -27,6 +28,7 @@ pub struct TrainingPanel {
     settings: Settings,
     judged: Option<Judged>,
     findings: Vec<Finding>,
+    more: MoreEpochs,
 }
 
 impl Panel for TrainingPanel {
@@ -57,9 +59,16 @@ impl TrainingPanel {
         if let Some(run) = cx.run {
             ui.add_space(2.0);
             progress_ui(cx, run, ui);
+            if run.is_complete() {
+                let spec = run.started_with.as_ref();
+                ui.horizontal(|ui| self.more.ui(&run.folder, spec, cx, ui, out));
+            }
+        }
+        if !has_charts && cx.run.is_none() {
+            empty_ui(cx, ui, out);
+            ui.add_space(size::STEP * 2.0);
         }
         if !has_charts && !has_words {
-            empty_ui(cx, ui, out);
             return;
         }
         ui.add_space(2.0);
@@ -241,6 +250,12 @@ fn queue_ui(cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
             out.push(UiCommand::Runs(RunsCommand::HoldQueue(is_held)));
         }
     });
+    if cx.runs.is_restored {
+        kit::weak(ui, "From an earlier session. Nothing starts by itself.");
+        if kit::main_button(ui, "Start queue").on_hover_text("Train what waits, one after the other").clicked() {
+            out.push(UiCommand::Runs(RunsCommand::HoldQueue(false)));
+        }
+    }
     for (at, queued) in queue.iter().enumerate() {
         ui.horizontal(|ui| {
             let name = &queued.document.name;
@@ -265,15 +280,19 @@ fn queue_ui(cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
 }
 
 fn empty_ui(cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
-    if let Some(error) = cx.plan.training_problem() {
-        kit::empty_ui(ui, "Not ready to train", &error, None);
-        return;
-    }
-    let line = format!("{} on {}, on {}.", settings::in_words(&cx.document.training), data_name(cx), cx.device);
-    let action = Some(("Start training", "Train the network on its data (Ctrl+Enter)"));
-    if kit::empty_ui(ui, "Ready to train", &line, action) {
-        out.push(UiCommand::Train);
-    }
+    let document = cx.document;
+    let numbers = |values: &[f32]| values.iter().map(f32::to_string).collect::<Vec<_>>().join(" / ");
+    let (mean, std) = (&document.data.preprocess.mean, &document.data.preprocess.std);
+    let line = format!(
+        "{} on {}, on {}. Pixels are brought to mean 0 and deviation 1 by {} and {}; seed {}.",
+        settings::in_words(&document.training),
+        data_name(cx),
+        cx.device,
+        numbers(mean),
+        numbers(std),
+        document.seed
+    );
+    cx.untrained_ui(ui, "Ready to train", &line, out);
 }
 
 fn data_name(cx: &PanelCx<'_>) -> String {
@@ -313,7 +332,8 @@ fn progress_ui(cx: &PanelCx<'_>, run: &RunView, ui: &mut Ui) {
                 .on_hover_text("Steps of the whole run");
         });
         kit::figure(ui, "Elapsed", text::duration(run.elapsed_secs), "Time since the start, pauses not counted");
-        let (left, hover) = left_words(run);
+        let (left, hover) =
+            run.time_left().unwrap_or_else(|| ("–".into(), "Known once some steps are done".into()));
         kit::figure(ui, "Left", left, &hover);
         kit::figure(ui, "Speed", speed_text(run.images_per_sec), "Training images a second, smoothed");
         let last = run.steps.last();
@@ -380,26 +400,6 @@ fn list(names: &[String]) -> String {
     let more = names.len().saturating_sub(shown.len());
     let text = shown.join(", ");
     if more > 0 { format!("{text} and {more} more") } else { text }
-}
-
-/// The time that is left, with its range.
-fn left_words(run: &RunView) -> (String, String) {
-    let (RunState::Training | RunState::Paused, Some(secs)) = (&run.state, run.left_secs) else {
-        return ("–".into(), "Known once some steps are done".into());
-    };
-    let Some((least, most)) = run.left_range else { return (text::duration(secs), "At the present speed".into()) };
-    let hover = format!(
-        "{} at the mean speed so far; between {} and {} if it goes on as fast or as slow as most of the last seconds",
-        text::duration(secs),
-        text::duration(least),
-        text::duration(most)
-    );
-    let words = if most - least >= 1.0 {
-        format!("{} – {}", text::duration(least), text::duration(most))
-    } else {
-        text::duration(secs)
-    };
-    (words, hover)
 }
 
 fn state_words(run: &RunView, tokens: &Tokens) -> (String, egui::Color32) {

@@ -4,8 +4,11 @@ use super::UiCommand;
 use super::disk::Stamp;
 use crate::graph::{Content, Document, Edit, History, NodeId, Place};
 use crate::plan::{Cost, CostSettings, Engine, Layout, Plan, cost, layout, plan};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Name of a network that was given none.
+const UNTITLED: &str = "Untitled";
 
 /// What follows from a document; rebuilt when its revision, the open group or the device changes, and not otherwise.
 #[derive(Debug)]
@@ -58,8 +61,17 @@ impl OpenDocument {
 
     /// Text of its tab.
     pub fn title(&self) -> String {
-        let name = &self.history.document().name;
-        if name.is_empty() { "Untitled".into() } else { name.clone() }
+        let name = self.history.document().name.trim();
+        if name.is_empty() { UNTITLED.into() } else { name.into() }
+    }
+
+    /// The name that a network gets with its file, if it was given none before.
+    pub fn name_for(&self, file: &Path) -> Option<String> {
+        let own = self.history.document().name.trim();
+        let number = own.strip_prefix(UNTITLED).map(str::trim);
+        let is_unnamed = own.is_empty() || number.is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit()));
+        let stem = file.file_stem()?.to_string_lossy().into_owned();
+        (is_unnamed && stem != own && !stem.is_empty()).then_some(stem)
     }
 
     /// Brings what follows up to date.
@@ -130,16 +142,21 @@ impl OpenDocument {
     }
 }
 
-fn derive(history: &History, path: Vec<NodeId>, engine: Engine) -> Derived {
-    let document = history.document();
+/// What the figures of a document are for: its training settings on an engine.
+pub(super) fn cost_settings(document: &Document, engine: Engine) -> CostSettings {
     let training = &document.training;
-    let settings = CostSettings {
+    CostSettings {
         batch: u64::from(training.batch),
         dtype: training.dtype,
         optimizer: training.optimizer,
         engine,
         threads: crate::platform::threads() as u64,
-    };
+    }
+}
+
+fn derive(history: &History, path: Vec<NodeId>, engine: Engine) -> Derived {
+    let document = history.document();
+    let settings = cost_settings(document, engine);
     let priced = || {
         let plan = plan(document);
         let cost = cost(&plan.program, settings);
@@ -166,7 +183,22 @@ impl Workspace {
     /// A workspace with one document.
     pub fn new(document: Document, file: Option<PathBuf>) -> Self {
         let engine = Engine::default();
-        Self { documents: vec![OpenDocument::new(1, document, file, engine)], active: 0, next_serial: 2, engine }
+        let mut workspace = Self { documents: Vec::new(), active: 0, next_serial: 1, engine };
+        workspace.open_beside(document, file);
+        workspace
+    }
+
+    /// A document has a name from the start: that of its file, else "Untitled". Tabs, runs, their folders and the queue all
+    /// say the same then.
+    fn named(&self, document: Document, file: Option<&Path>) -> Document {
+        if !document.name.trim().is_empty() {
+            return document;
+        }
+        let of_file = file.and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
+        let is_taken = |name: &str| self.documents.iter().any(|open| open.history.document().name == name);
+        let untitled = |number: u32| if number == 1 { UNTITLED.into() } else { format!("{UNTITLED} {number}") };
+        let free = || (1..=u32::MAX).map(untitled).find(|name| !is_taken(name)).unwrap_or_default();
+        Document { name: of_file.unwrap_or_else(free), ..document }
     }
 
     /// The document in front.
@@ -184,22 +216,27 @@ impl Workspace {
     pub fn open(&mut self, document: Document, file: Option<PathBuf>) {
         if let Some(at) = file.as_ref().and_then(|_| self.documents.iter().position(|open| open.file == file)) {
             self.active = at;
-            if self.documents[at].history.is_modified() {
+            let known = &self.documents[at].history;
+            // The same again keeps its tab, and with it its past and its run.
+            if known.is_modified() || **known.document() == document {
                 return;
             }
             self.documents.remove(at);
         }
-        let opened = OpenDocument::new(self.next_serial, document, file, self.engine);
-        self.next_serial += 1;
-        self.documents.push(opened);
-        self.active = self.documents.len() - 1;
+        self.open_beside(document, file);
     }
 
     /// Opens a document in a tab of its own, also if its file is open already.
     pub fn open_beside(&mut self, document: Document, file: Option<PathBuf>) {
+        self.active = self.open_behind(document, file);
+    }
+
+    /// Opens a document in a tab of its own and leaves the one in front where it is. Gives its index.
+    pub fn open_behind(&mut self, document: Document, file: Option<PathBuf>) -> usize {
+        let document = self.named(document, file.as_deref());
         self.documents.push(OpenDocument::new(self.next_serial, document, file, self.engine));
         self.next_serial += 1;
-        self.active = self.documents.len() - 1;
+        self.documents.len() - 1
     }
 
     /// Closes a document; an empty one takes the place of the last.
@@ -208,7 +245,7 @@ impl Workspace {
             self.documents.remove(index);
         }
         if self.documents.is_empty() {
-            self.open(Document::default(), None);
+            self.open(Document::fresh(), None);
         }
         if self.active > index || self.active >= self.documents.len() {
             self.active = self.active.saturating_sub(1);
@@ -278,6 +315,34 @@ mod tests {
         workspace.close(0);
         assert_eq!(workspace.documents.len(), 1);
         assert!(workspace.front().history.document().graph.nodes.is_empty());
+    }
+
+    #[test]
+    fn networks_without_a_name_get_one_that_no_other_tab_has() {
+        let mut workspace = Workspace::new(Document::default(), None);
+        workspace.open(Document::default(), None);
+        workspace.open(Document::default(), Some("/somewhere/my net.json".into()));
+        workspace.open(Document { name: "Mine".into(), ..Document::default() }, None);
+        workspace.close(0);
+        workspace.open(Document::default(), None);
+        let names: Vec<&str> = workspace.documents.iter().map(|open| open.history.document().name.as_str()).collect();
+        assert_eq!(names, ["Untitled 2", "my net", "Mine", "Untitled"]);
+        // A name is no change that would have to be saved.
+        assert_eq!(workspace.modified(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn opening_the_same_file_again_keeps_its_tab_and_another_state_of_it_does_not() {
+        let mut workspace = lenet();
+        let file = PathBuf::from("/somewhere/net.json");
+        let net = |seed| Document { name: "Net".into(), seed, ..Document::default() };
+        workspace.open(net(1), Some(file.clone()));
+        let serial = workspace.front().serial;
+        workspace.active = 0;
+        workspace.open(net(1), Some(file.clone()));
+        assert_eq!((workspace.front().serial, workspace.documents.len()), (serial, 2));
+        workspace.open(net(2), Some(file));
+        assert!(workspace.front().serial != serial && workspace.documents.len() == 2);
     }
 
     #[test]

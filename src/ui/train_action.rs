@@ -1,0 +1,91 @@
+//! What Train does for the network in front at this moment, in words: one answer for toolbar, menu, keys and panels.
+
+use super::runs::{RunState, RunView};
+use super::{PanelCx, UiCommand, command, kit};
+use egui::Ui;
+
+/// What Train would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum TrainAction {
+    /// Start a run.
+    Start,
+    /// Go on with its run, which is paused.
+    GoOn,
+    /// Nothing: its run is under way.
+    Running,
+    /// Add it to the queue: this network trains.
+    Enqueue(String),
+    /// Nothing: it cannot be trained, and why.
+    Blocked(String),
+}
+
+impl TrainAction {
+    /// What it is now.
+    pub(super) fn of(cx: &PanelCx<'_>) -> Self {
+        match cx.run.filter(|run| run.is_active()).map(|run| &run.state) {
+            Some(RunState::Paused) => return Self::GoOn,
+            Some(_) => return Self::Running,
+            None => {}
+        }
+        match (cx.plan.training_problem(), cx.elsewhere()) {
+            (Some(problem), _) => Self::Blocked(problem),
+            (None, Some(name)) => Self::Enqueue(name.to_owned()),
+            (None, None) => Self::Start,
+        }
+    }
+
+    /// Text of its button.
+    pub(super) fn label(&self) -> &'static str {
+        match self {
+            Self::GoOn => "Go on",
+            Self::Enqueue(_) => "Add to queue",
+            Self::Start | Self::Running | Self::Blocked(_) => "Train",
+        }
+    }
+
+    /// Whether it does anything.
+    pub(super) fn is_enabled(&self) -> bool {
+        matches!(self, Self::Start | Self::GoOn | Self::Enqueue(_))
+    }
+
+    /// What hovering over its button shows, also while it does nothing.
+    pub(super) fn hover(&self, ctx: &egui::Context) -> String {
+        match self {
+            Self::Start | Self::GoOn => command::hover_text(ctx, "train"),
+            Self::Running => "This network is being trained".into(),
+            Self::Enqueue(name) => {
+                format!(
+                    "{name} is training. Train this network as it is now once that has ended ({})",
+                    command::keys_text(ctx, "train")
+                )
+            }
+            Self::Blocked(problem) => problem.clone(),
+        }
+    }
+}
+
+impl PanelCx<'_> {
+    /// The name of the network that trains, if it is not the one in front.
+    pub(super) fn elsewhere(&self) -> Option<&str> {
+        let is_own = self.run.is_some_and(RunView::is_active);
+        self.runs.training.as_deref().filter(|_| !is_own)
+    }
+
+    /// What a panel shows that training would fill: a title, a text, and the button, with what stands in the way.
+    pub(super) fn untrained_ui(&self, ui: &mut Ui, title: &str, text: &str, out: &mut Vec<UiCommand>) {
+        let action = TrainAction::of(self);
+        let (title, text) = match &action {
+            TrainAction::Blocked(problem) => ("Not ready to train".to_owned(), problem.clone()),
+            TrainAction::Enqueue(name) => {
+                let own = if self.document.name.is_empty() { "This network" } else { &self.document.name };
+                (format!("{name} is training"), format!("{own} can wait for its turn: one run goes at a time. {text}"))
+            }
+            TrainAction::Start | TrainAction::GoOn | TrainAction::Running => (title.to_owned(), text.to_owned()),
+        };
+        let hover = action.hover(ui.ctx());
+        let label = if action == TrainAction::Start { "Start training" } else { action.label() };
+        if kit::empty_ui(ui, &title, &text, action.is_enabled().then_some((label, hover.as_str()))) {
+            out.push(UiCommand::Train);
+        }
+    }
+}
