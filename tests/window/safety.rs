@@ -2,8 +2,6 @@
 //! with a real worker behind it; no display is needed.
 //!
 //! With `STRIATE_PICTURES=<folder>` every dialog and banner is also drawn there, dark and light, to be looked at.
-#![cfg(feature = "gui")]
-#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
 
 use egui::{Key, Modifiers, Role, vec2};
 use egui_kittest::Harness;

@@ -1,5 +1,4 @@
 //! Drives the real window by its labels, with a real worker process behind it; no display is needed.
-#![cfg(feature = "gui")]
 
 use egui::{Key, Modifiers, Pos2, Role, vec2};
 use egui_kittest::Harness;

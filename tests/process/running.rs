@@ -1,6 +1,4 @@
 //! The engine as a real process: it trains, obeys, survives being killed, and says how it ended.
-#![cfg(feature = "train")]
-#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -1,5 +1,4 @@
 //! The keyboard alone: a network that branches and merges, built from nothing and trained in the real window.
-#![cfg(feature = "gui")]
 
 use egui::{Event, Key, Modifiers, Role, vec2};
 use egui_kittest::Harness;

@@ -1,5 +1,4 @@
 //! Looking inside, driven through the real window with a real worker: maps, explanations, images, histograms, the past.
-#![cfg(feature = "gui")]
 
 use egui::{Key, Modifiers, Role, vec2};
 use egui_kittest::Harness;

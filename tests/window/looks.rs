@@ -1,5 +1,4 @@
 //! Finding, explaining and arranging in the real window, driven by labels and keys; no display is needed.
-#![cfg(feature = "gui")]
 
 use egui::{Key, Modifiers, Role, vec2};
 use egui_kittest::Harness;

@@ -1,7 +1,5 @@
 //! Training as its user sees it: the run list, results, judgement, the queue, learning rates and kept weights, by labels
 //! on the real window with a real worker process.
-#![cfg(feature = "gui")]
-#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
 
 use egui::{Key, Modifiers, Role, vec2};
 use egui_kittest::Harness;
