@@ -1,42 +1,15 @@
 //! Damaged run folders, full and read-only disks, no GPU, no display: the engine says which file and what is wrong, goes on
 //! living, and nothing good is written over.
 
+use crate::worker::{EXE, start, start_program, train, wait};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 use striate::data::Split;
 use striate::engine::Supervisor;
 use striate::engine::protocol::{
-    Command, DeviceChoice, DeviceKind, Event, ImageRef, NetworkRef, PredictRequest, RunId, TrainRequest,
+    Command, DeviceChoice, DeviceKind, Event, ImageRef, NetworkRef, PredictRequest, TrainRequest,
 };
 use striate::engine::run::RunFolder;
 use striate::graph::Document;
-
-const RUN: RunId = RunId(5);
-const PATIENCE: Duration = Duration::from_mins(2);
-const EXE: &str = env!("CARGO_BIN_EXE_striate");
-
-fn start(exe: &Path, env: &[(&str, &str)]) -> Supervisor {
-    let env: Vec<_> = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let worker = Supervisor::start(exe, &env).unwrap();
-    worker.send(Command::Open { device: DeviceChoice::Cpu, threads: Some(2) }).unwrap();
-    worker
-}
-
-fn wait(worker: &Supervisor, wanted: impl Fn(&Event) -> bool) -> Event {
-    let end = Instant::now() + PATIENCE;
-    while Instant::now() < end {
-        let Some(event) = worker.recv_timeout(Duration::from_millis(100)) else { continue };
-        if wanted(&event) {
-            return event;
-        }
-        assert!(!matches!(event, Event::Exited(_)), "{event:?}");
-    }
-    panic!("waited in vain");
-}
-
-fn train(worker: &Supervisor, request: TrainRequest) {
-    worker.send(Command::Train { run: RUN, request: Box::new(request) }).unwrap();
-}
 
 /// How a run ended: `Ok` as it should, else what was said.
 fn outcome(worker: &Supervisor) -> Result<(), String> {
@@ -100,7 +73,7 @@ fn copy(from: &Path, to: &Path) {
 fn every_file_of_a_run_may_be_missing_cut_or_garbage() {
     let scratch = tempfile::tempdir().unwrap();
     let good = scratch.path().join("good");
-    let worker = start(Path::new(EXE), &[]);
+    let worker = start(&[]);
     // 12 training pictures in batches of 4: 3 steps an epoch, so that there are best weights.
     let document = tiny(&scratch.path().join("pictures")).to_json();
     train(&worker, TrainRequest { document, ..request(&good, 4) });
@@ -183,17 +156,17 @@ fn with_small_files(folder: &Path, blocks: u32) -> PathBuf {
 fn a_file_that_cannot_grow_is_named_and_the_checkpoint_before_stays() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path().join("run");
-    let worker = start(Path::new(EXE), &[]);
+    let worker = start(&[]);
     train(&worker, request(&folder, 4));
     outcome(&worker).unwrap();
     drop(worker);
     // LeNet-5's weights take 247 kB: more than 200 blocks of 512 bytes.
-    let limited = start(&with_small_files(scratch.path(), 200), &[]);
+    let limited = start_program(&with_small_files(scratch.path(), 200), &[]);
     train(&limited, resume(&folder, 8));
     let message = outcome(&limited).unwrap_err();
     assert!(message.contains("safetensors") && message.to_lowercase().contains("file too large"), "{message}");
     assert_eq!(RunFolder::open(&folder).unwrap().checkpoint().unwrap().0, 4);
-    let worker = start(Path::new(EXE), &[]);
+    let worker = start(&[]);
     train(&worker, resume(&folder, 8));
     outcome(&worker).unwrap();
     assert!(RunFolder::open(&folder).unwrap().metrics().unwrap().steps.iter().map(|step| step.step).eq(1..=8));
@@ -242,7 +215,7 @@ fn a_full_and_a_read_only_disk_are_named_and_nothing_good_is_lost() {
         return;
     };
     let folder = disk.0.join("run");
-    let worker = start(Path::new(EXE), &[]);
+    let worker = start(&[]);
     // One checkpoint takes 0.75 MB: the first fits, the second does not fit beside it.
     train(&worker, request(&folder, 40));
     let message = outcome(&worker).unwrap_err();
@@ -280,7 +253,7 @@ fn a_full_and_a_read_only_disk_are_named_and_nothing_good_is_lost() {
 
 #[test]
 fn a_folder_where_nothing_can_be_made_is_named() {
-    let worker = start(Path::new(EXE), &[]);
+    let worker = start(&[]);
     // Nobody, not even root, makes folders there.
     train(&worker, request(Path::new("/proc/striate-run"), 2));
     let message = outcome(&worker).unwrap_err();
@@ -301,7 +274,7 @@ const NO_DRIVERS: [(&str, &str); 5] = [
 #[test]
 fn without_a_gpu_the_cpu_trains_and_another_device_is_refused_in_words() {
     let scratch = tempfile::tempdir().unwrap();
-    let worker = start(Path::new(EXE), &NO_DRIVERS);
+    let worker = start(&NO_DRIVERS);
     worker.send(Command::ListDevices).unwrap();
     let Event::Devices(devices) = wait(&worker, |event| matches!(event, Event::Devices(_))) else { unreachable!() };
     assert!(devices.iter().all(|device| device.kind == DeviceKind::Cpu), "{devices:?}");

@@ -1,51 +1,17 @@
 //! Every way in which the engine fails, forced through the real process: the supervisor names it, the checkpoint is good,
 //! and the run goes on from there.
 
+use crate::worker::{RUN, start, train, wait, wait_for_end, wait_for_step};
 use std::path::Path;
-use std::time::{Duration, Instant};
-use striate::engine::Supervisor;
-use striate::engine::protocol::{Command, DeviceChoice, EndCause, Event, ExitReport, RunId, TrainRequest};
+use std::time::Duration;
+use striate::engine::protocol::{EndCause, Event, TrainRequest};
 use striate::engine::run::{RunFolder, RunStatus};
-
-const RUN: RunId = RunId(3);
-const PATIENCE: Duration = Duration::from_mins(2);
-
-fn start(env: &[(&str, &str)]) -> Supervisor {
-    let env: Vec<_> = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let worker = Supervisor::start(Path::new(env!("CARGO_BIN_EXE_striate")), &env).unwrap();
-    worker.send(Command::Open { device: DeviceChoice::Cpu, threads: Some(2) }).unwrap();
-    worker
-}
-
-/// Waits for an event; the end of the worker fails the test, unless it is what is waited for.
-fn wait(worker: &Supervisor, wanted: impl Fn(&Event) -> bool) -> Event {
-    let end = Instant::now() + PATIENCE;
-    while Instant::now() < end {
-        let Some(event) = worker.recv_timeout(Duration::from_millis(100)) else { continue };
-        if wanted(&event) {
-            return event;
-        }
-        assert!(!matches!(event, Event::Exited(_)), "{event:?}");
-    }
-    panic!("waited in vain");
-}
-
-fn wait_for_end(worker: &Supervisor) -> ExitReport {
-    match wait(worker, |event| matches!(event, Event::Exited(_))) {
-        Event::Exited(report) => report,
-        _ => unreachable!(),
-    }
-}
 
 /// LeNet-5 on drawn digits, ten steps, a checkpoint after each.
 fn request(folder: &Path) -> TrainRequest {
     let document = striate::presets::find("lenet5").unwrap();
     let request = TrainRequest::new(document.to_json(), folder.to_path_buf());
     TrainRequest { checkpoint_secs: 0, max_steps: Some(10), ..request }
-}
-
-fn train(worker: &Supervisor, request: TrainRequest) {
-    worker.send(Command::Train { run: RUN, request: Box::new(request) }).unwrap();
 }
 
 #[test]
@@ -112,7 +78,7 @@ fn a_silent_worker_that_is_ended_for_it_is_called_silent() {
     let folder = scratch.path().join("run");
     let worker = start(&[("STRIATE_TEST_FAULT", "hang@3")]);
     train(&worker, request(&folder));
-    wait(&worker, |event| matches!(event, Event::Steps { steps, .. } if steps.iter().any(|step| step.step == 3)));
+    wait_for_step(&worker, 3);
     worker.kill_silent();
     assert_eq!(wait_for_end(&worker).cause, EndCause::Silent);
     assert_eq!(RunFolder::open(&folder).unwrap().checkpoint().unwrap().0, 2);

@@ -6,4 +6,6 @@
 mod damage;
 #[cfg(target_os = "linux")]
 mod failures;
+mod networks;
 mod running;
+mod worker;

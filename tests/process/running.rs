@@ -1,118 +1,14 @@
 //! The engine as a real process: it trains, obeys, survives being killed, and says how it ended.
 
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use crate::networks::{pictures, small, wide};
+use crate::worker::{PATIENCE, RUN, finish, start, train, wait, wait_for_end, wait_for_step};
+use std::path::Path;
 use striate::data::Split;
-use striate::engine::Supervisor;
 use striate::engine::protocol::{
-    Command, DeviceChoice, EvaluateRequest, Event, FinishReason, ImageRef, NetworkRef, PredictRequest, ProbeRequest,
-    RateSearchRequest, RunId, TimeRequest, TrainRequest,
+    Command, EvaluateRequest, Event, FinishReason, ImageRef, NetworkRef, PredictRequest, ProbeRequest,
+    RateSearchRequest, TimeRequest, TrainRequest,
 };
 use striate::engine::run::{Metrics, RunFolder, RunStatus};
-
-const RUN: RunId = RunId(7);
-/// Workers run at low priority: on a busy machine they take long.
-const PATIENCE: Duration = Duration::from_mins(10);
-
-fn start_with(env: &[(&str, &str)]) -> Supervisor {
-    let env: Vec<_> = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let worker = Supervisor::start(Path::new(env!("CARGO_BIN_EXE_striate")), &env).unwrap();
-    worker.send(Command::Open { device: DeviceChoice::Cpu, threads: Some(2) }).unwrap();
-    wait(&worker, |event| matches!(event, Event::Ready { .. }));
-    worker
-}
-
-/// Waits for an event; a failure or the end of the worker fails the test, unless it is what is waited for.
-fn wait(worker: &Supervisor, wanted: impl Fn(&Event) -> bool) -> Event {
-    let end = Instant::now() + PATIENCE;
-    while Instant::now() < end {
-        let Some(event) = worker.recv_timeout(Duration::from_millis(100)) else { continue };
-        if wanted(&event) {
-            return event;
-        }
-        assert!(!matches!(event, Event::Failed { .. } | Event::Exited(_)), "{event:?}");
-    }
-    panic!("waited in vain");
-}
-
-/// Twenty pictures of stripes and twenty of spots, 12 x 12.
-fn pictures(folder: &Path) {
-    for class in ["spots", "stripes"] {
-        std::fs::create_dir_all(folder.join(class)).unwrap();
-        for n in 0..20_u32 {
-            let picture = image::RgbImage::from_fn(12, 12, |x, y| {
-                let on = if class == "stripes" { (x + n) % 4 < 2 } else { (x + n) % 4 < 2 && (y + n / 2) % 4 < 2 };
-                let value = if on { 200 + u8::try_from((x * y + n) % 50).unwrap() } else { 20 };
-                image::Rgb([value, value / 2, u8::try_from(n * 5).unwrap()])
-            });
-            picture.save(folder.join(class).join(format!("{n}.png"))).unwrap();
-        }
-    }
-}
-
-/// A document of layers in a row after a 12 x 12 colour input.
-fn document(data: &Path, layers: &[(&str, &str, serde_json::Value)], training: &serde_json::Value) -> String {
-    let input = ("input", "input", serde_json::json!({"height": 12, "width": 12, "channels": 3}));
-    let nodes: Vec<_> = std::iter::once(&input)
-        .chain(layers)
-        .zip(1..)
-        .map(|((name, kind, settings), id)| {
-            serde_json::json!({"id": id, "name": name, "kind": kind, "settings": settings})
-        })
-        .collect();
-    let links: Vec<_> = (1..nodes.len()).map(|id| serde_json::json!({"from": id, "to": id + 1})).collect();
-    serde_json::json!({
-        "format": "striate-document", "version": 1, "name": "Tiny",
-        "graph": {"nodes": nodes, "links": links},
-        "training": training,
-        "data": {
-            "source": {"kind": "folder", "path": data}, "splits": {"validation": 0.2, "test": 0.2},
-            "augment": {"flip": true, "shift_px": 1},
-        },
-        "seed": 5,
-    })
-    .to_string()
-}
-
-/// Convolution, batch norm, dropout, dense: everything that draws numbers or keeps state.
-fn small(data: &Path, epochs: u32) -> String {
-    let layers = [
-        ("conv1", "conv2d", serde_json::json!({"filters": 6, "kernel": [3, 3], "activation": "none"})),
-        ("bn1", "batch_norm", serde_json::json!({})),
-        ("drop", "dropout", serde_json::json!({"rate": 0.3})),
-        ("flat", "flatten", serde_json::json!({})),
-        ("fc", "dense", serde_json::json!({"features": 2})),
-    ];
-    let training = serde_json::json!({
-        "epochs": epochs, "batch": 5, "learning_rate": 0.01, "schedule": {"kind": "cosine", "floor": 0.0},
-    });
-    document(data, &layers, &training)
-}
-
-/// A dense layer of 432 x 10,000 = 4.32 million weights, whose gradient norm flex would sum in any order.
-fn wide(data: &Path, epochs: u32) -> String {
-    let layers = [
-        ("flat", "flatten", serde_json::json!({})),
-        ("fc1", "dense", serde_json::json!({"features": 10_000, "activation": "relu"})),
-        ("fc2", "dense", serde_json::json!({"features": 2})),
-    ];
-    let training = serde_json::json!({
-        "epochs": epochs, "batch": 8, "learning_rate": 0.05, "clip_norm": 0.1,
-        "optimizer": {"kind": "sgd", "momentum": 0.9, "nesterov": false},
-    });
-    document(data, &layers, &training)
-}
-
-fn train(worker: &Supervisor, request: TrainRequest) {
-    worker.send(Command::Train { run: RUN, request: Box::new(request) }).unwrap();
-}
-
-fn finish(worker: &Supervisor) -> FinishReason {
-    match wait(worker, |event| matches!(event, Event::Finished { .. })) {
-        Event::Finished { reason, .. } => reason,
-        _ => unreachable!(),
-    }
-}
 
 /// What must be the same to the last bit: steps and epochs without their times.
 fn numbers(metrics: &Metrics) -> Vec<(u64, Vec<u64>)> {
@@ -131,27 +27,22 @@ fn numbers(metrics: &Metrics) -> Vec<(u64, Vec<u64>)> {
 fn killed_and_resumed(document: &str, folder: &Path, kills: &[u64], checkpoint_secs: u32) -> Metrics {
     let mut request = TrainRequest { checkpoint_secs, ..TrainRequest::new(document.to_owned(), folder.to_path_buf()) };
     for &kill in kills {
-        let worker = start_with(&[]);
+        let worker = start(&[]);
         train(&worker, request.clone());
-        wait(
-            &worker,
-            |event| matches!(event, Event::Steps { steps, .. } if steps.last().is_some_and(|step| step.step >= kill)),
-        );
+        wait_for_step(&worker, kill);
         worker.kill();
-        let end = wait(&worker, |event| matches!(event, Event::Exited(_)));
-        let Event::Exited(report) = end else { unreachable!() };
-        assert_eq!(report.signal, Some(9));
+        assert_eq!(wait_for_end(&worker).signal, Some(9));
         assert_eq!(RunFolder::open(folder).unwrap().record().unwrap().status_now(), RunStatus::Interrupted);
         request = TrainRequest { checkpoint_secs, ..TrainRequest::resuming(folder.to_path_buf()) };
     }
-    let worker = start_with(&[]);
+    let worker = start(&[]);
     train(&worker, request);
     assert_eq!(finish(&worker), FinishReason::Completed);
     RunFolder::open(folder).unwrap().metrics().unwrap()
 }
 
 fn uninterrupted(document: &str, folder: &Path) -> Metrics {
-    let worker = start_with(&[]);
+    let worker = start(&[]);
     train(&worker, TrainRequest::new(document.to_owned(), folder.to_path_buf()));
     assert_eq!(finish(&worker), FinishReason::Completed);
     RunFolder::open(folder).unwrap().metrics().unwrap()
@@ -194,7 +85,7 @@ fn a_run_pauses_answers_goes_on_and_stops_without_any_display() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path().join("run");
     // The names of a display that does not exist: opening a window would fail.
-    let worker = start_with(&[("DISPLAY", ":987"), ("WAYLAND_DISPLAY", "none")]);
+    let worker = start(&[("DISPLAY", ":987"), ("WAYLAND_DISPLAY", "none")]);
     let mut document = striate::presets::find("lenet5").unwrap();
     document.training.epochs = 1_000;
     train(&worker, TrainRequest::new(document.to_json(), folder.clone()));
@@ -249,7 +140,7 @@ fn the_end_of_input_writes_a_checkpoint_and_early_stopping_keeps_the_best() {
     let data = scratch.path().join("pictures");
     pictures(&data);
     let folder = scratch.path().join("run");
-    let worker = start_with(&[]);
+    let worker = start(&[]);
     train(&worker, TrainRequest::new(small(&data, 100_000), folder.clone()));
     wait(&worker, |event| matches!(event, Event::Epoch { .. }));
     let report = worker.shut_down(PATIENCE).unwrap();
@@ -263,7 +154,7 @@ fn the_end_of_input_writes_a_checkpoint_and_early_stopping_keeps_the_best() {
     let mut json: serde_json::Value = serde_json::from_str(&small(&data, 50)).unwrap();
     json["training"]["early_stop"] = serde_json::json!({"patience": 2, "min_delta": 100.0});
     let folder = scratch.path().join("early");
-    let worker = start_with(&[]);
+    let worker = start(&[]);
     train(&worker, TrainRequest::new(json.to_string(), folder.clone()));
     assert_eq!(finish(&worker), FinishReason::EarlyStop);
     let run = RunFolder::open(&folder).unwrap();
@@ -289,7 +180,7 @@ fn the_end_of_input_writes_a_checkpoint_and_early_stopping_keeps_the_best() {
 #[test]
 fn what_cannot_be_trained_is_said_and_survived() {
     let scratch = tempfile::tempdir().unwrap();
-    let worker = start_with(&[]);
+    let worker = start(&[]);
     let fail = |request: TrainRequest, word: &str| {
         train(&worker, request);
         let end = wait(&worker, |event| matches!(event, Event::Failed { .. }));
@@ -315,15 +206,15 @@ fn running_out_of_memory_is_recognised_and_half_the_batch_goes_on() {
     pictures(&data);
     let folder = scratch.path().join("run");
     // Weights alone need 17 MB: a limit of 12 MB is reached while the network is built.
-    let worker = start_with(&[("STRIATE_MEMORY_LIMIT", "12000000")]);
+    let worker = start(&[("STRIATE_MEMORY_LIMIT", "12000000")]);
     let request = TrainRequest::new(wide(&data, 1), folder.clone());
     train(&worker, request.clone());
-    let Event::Exited(report) = wait(&worker, |event| matches!(event, Event::Exited(_))) else { unreachable!() };
+    let report = wait_for_end(&worker);
     assert!(report.out_of_memory && report.run == Some(RUN), "{report:?}");
     // No run was begun: the next attempt is a new one, with batches of 4 and twice as many micro-steps.
     let again = request.with_half_the_batch();
     assert_eq!((again.resume, again.halvings), (false, 1));
-    let worker = start_with(&[]);
+    let worker = start(&[]);
     train(&worker, again);
     assert_eq!(finish(&worker), FinishReason::Completed);
     let run = RunFolder::open(&folder).unwrap();
@@ -341,7 +232,7 @@ fn weights_of_an_earlier_run_are_taken_where_they_fit_and_the_rest_is_named() {
     uninterrupted(&small(&data, 1), &first);
     let mut json: serde_json::Value = serde_json::from_str(&small(&data, 1)).unwrap();
     json["graph"]["nodes"][5]["name"] = "head".into();
-    let worker = start_with(&[]);
+    let worker = start(&[]);
     let request = TrainRequest::new(json.to_string(), scratch.path().join("second"));
     train(&worker, TrainRequest { start_from: Some(first), ..request });
     let event = wait(&worker, |event| matches!(event, Event::Started { .. }));
@@ -360,11 +251,11 @@ fn a_run_in_use_is_not_resumed_by_a_second_process() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("pictures");
     pictures(&data);
-    let folder: PathBuf = scratch.path().join("run");
-    let first = start_with(&[]);
+    let folder = scratch.path().join("run");
+    let first = start(&[]);
     train(&first, TrainRequest::new(small(&data, 100_000), folder.clone()));
     wait(&first, |event| matches!(event, Event::Steps { .. }));
-    let second = start_with(&[]);
+    let second = start(&[]);
     train(&second, TrainRequest::resuming(folder));
     let end = wait(&second, |event| matches!(event, Event::Failed { .. }));
     assert!(matches!(&end, Event::Failed { message, .. } if message.contains("one process")), "{end:?}");
@@ -376,7 +267,7 @@ fn layers_are_timed_on_request_but_not_beside_a_run() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("pictures");
     pictures(&data);
-    let worker = start_with(&[]);
+    let worker = start(&[]);
     let ask = |id, document: String| {
         let request = TimeRequest { id, document, batch: 4, repeats: 3 };
         worker.send(Command::TimeLayers(Box::new(request))).unwrap();
@@ -410,7 +301,7 @@ fn every_epoch_leaves_its_confusion_in_the_run_as_an_evaluation_counts_it() {
     let data = scratch.path().join("pictures");
     pictures(&data);
     let folder = scratch.path().join("run");
-    let worker = start_with(&[]);
+    let worker = start(&[]);
     train(&worker, TrainRequest::new(small(&data, 3), folder.clone()));
     let told = wait(&worker, |event| matches!(event, Event::Results { results, .. } if results.epoch == 2));
     assert_eq!(finish(&worker), FinishReason::Completed);
@@ -441,12 +332,9 @@ fn changes_of_rate_and_schedule_are_made_again_when_a_killed_run_is_resumed() {
     let folder = scratch.path().join("run");
     // One image a step: 24 steps from one checkpoint to the next, so that the changes mostly lie between two.
     let document = small(&data, 100_000).replace("\"batch\":5", "\"batch\":1");
-    let worker = start_with(&[]);
+    let worker = start(&[]);
     train(&worker, TrainRequest::new(document, folder.clone()));
-    wait(
-        &worker,
-        |event| matches!(event, Event::Steps { steps, .. } if steps.last().is_some_and(|step| step.step >= 30)),
-    );
+    wait_for_step(&worker, 30);
     worker.send(Command::SetLearningRate(0.003)).unwrap();
     wait(&worker, |event| matches!(event, Event::RateChanged { .. }));
     worker.send(Command::SetSchedule("{\"kind\":\"step\",\"every_epochs\":1,\"gamma\":0.7}".into())).unwrap();
@@ -455,17 +343,14 @@ fn changes_of_rate_and_schedule_are_made_again_when_a_killed_run_is_resumed() {
     };
     assert!((change.base_rate - 0.003).abs() < 1e-15 && change.since == change.step, "{change:?}");
     let after = change.step + 5;
-    wait(
-        &worker,
-        |event| matches!(event, Event::Steps { steps, .. } if steps.last().is_some_and(|step| step.step >= after)),
-    );
+    wait_for_step(&worker, after);
     worker.kill();
-    wait(&worker, |event| matches!(event, Event::Exited(_)));
+    wait_for_end(&worker);
     let run = RunFolder::open(&folder).unwrap();
     let before = run.metrics().unwrap();
     assert_eq!(run.changes().unwrap().len(), 2);
     let last = before.steps.last().unwrap().step;
-    let worker = start_with(&[]);
+    let worker = start(&[]);
     train(&worker, TrainRequest { max_steps: Some(last + 30), ..TrainRequest::resuming(folder) });
     assert_eq!(finish(&worker), FinishReason::StepLimit);
     let resumed = run.metrics().unwrap();
@@ -486,7 +371,7 @@ fn a_search_for_a_learning_rate_leaves_the_trained_network_alone_and_waits_its_t
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("pictures");
     pictures(&data);
-    let worker = start_with(&[]);
+    let worker = start(&[]);
     train(&worker, TrainRequest::new(small(&data, 2), scratch.path().join("run")));
     assert_eq!(finish(&worker), FinishReason::Completed);
     let loss = || {

@@ -1,78 +1,38 @@
 //! Looking inside, driven through the real window with a real worker: maps, explanations, images, histograms, the past.
 
+use crate::hand::{Window, answer, button, click, open, options, steps, stop, tab, train, wait};
 use egui::{Key, Modifiers, Role, vec2};
-use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
-use striate::ui::dialogs::{FileDialogs, Purpose, Reply};
+use std::path::Path;
+use striate::ui::Options;
+use striate::ui::dialogs::Purpose;
 use striate::ui::look::ProbeView;
-use striate::ui::runs::RunState;
-use striate::ui::{App, Options};
 
-/// Longest wait for the engine; a machine under load is slow.
-const PATIENCE: Duration = Duration::from_mins(4);
-
-/// Answers each kind of dialog with a path of its own.
-struct Answers(PathBuf);
-
-impl FileDialogs for Answers {
-    fn ask(&mut self, purpose: &Purpose, _frame: &eframe::Frame, reply: Reply) {
-        reply.send(match purpose {
-            Purpose::Image => Some(self.0.join("seven.png")),
-            Purpose::Picture(name) => Some(self.0.join(name)),
-            _ => None,
-        });
-    }
-}
-
-fn window(storage: &Path) -> Harness<'static, App> {
-    let options = Options {
-        worker_exe: Some(env!("CARGO_BIN_EXE_striate").into()),
-        storage: Some(storage.to_path_buf()),
-        dialogs: Some(Box::new(Answers(storage.to_path_buf()))),
-        ..Options::default()
-    };
-    let mut window = Harness::builder()
-        .with_size(vec2(1_600.0, 1_400.0))
-        .with_step_dt(1.0 / 60.0)
-        .build_eframe(|cc| App::new(cc, options));
-    steps(&mut window, 8);
+fn window(storage: &Path) -> Window {
+    let folder = storage.to_path_buf();
+    let dialogs = answer(move |purpose| match purpose {
+        Purpose::Image => Some(folder.join("seven.png")),
+        Purpose::Picture(name) => Some(folder.join(name)),
+        _ => None,
+    });
+    let mut window = open([1_600.0, 1_400.0], Options { dialogs: Some(dialogs), ..options(storage) });
     wait(&mut window, "the data", |window| !window.state().data().classes.is_empty());
-    window.get_by_role_and_label(Role::Tab, "Feature maps").click();
-    steps(&mut window, 3);
+    tab(&mut window, "Feature maps");
     window
 }
 
-fn steps(window: &mut Harness<'_, App>, count: usize) {
-    (0..count).for_each(|_| window.step());
-}
-
-fn wait(window: &mut Harness<'_, App>, what: &str, holds: impl Fn(&Harness<'_, App>) -> bool) {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        window.step();
-        if holds(window) {
-            return;
-        }
-        let app = window.state();
-        assert!(Instant::now() < end, "{what} did not come: {:?} {:?} {:#?}", app.bad_news(), app.look(), app.log());
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-fn probe(window: &Harness<'_, App>) -> Option<ProbeView> {
+fn probe(window: &Window) -> Option<ProbeView> {
     window.state().look().probe.as_deref().cloned()
 }
 
-fn wait_for_layer(window: &mut Harness<'_, App>, layer: &str) {
+fn wait_for_layer(window: &mut Window, layer: &str) {
     wait(window, layer, |window| probe(window).is_some_and(|probe| probe.layer == layer && !probe.planes.is_empty()));
     steps(window, 2);
 }
 
 /// Waits until the cell that is explained fits, and gives its steps' ops and its value.
-fn explained(window: &mut Harness<'_, App>, layer: &str, channel: u64) -> (Vec<String>, f32) {
-    let fits = |window: &Harness<'_, App>| {
+fn explained(window: &mut Window, layer: &str, channel: u64) -> (Vec<String>, f32) {
+    let fits = |window: &Window| {
         window
             .state()
             .look()
@@ -101,8 +61,7 @@ fn an_untrained_network_is_looked_into_and_any_cell_explained_by_mouse_and_keys(
     window.get_by_label_contains("Weights: untrained");
 
     // A click on a map explains the cell under it: 25 products, a sum and a bias, then tanh.
-    window.get_by_role_and_label(Role::Button, "Channel 2").click();
-    steps(&mut window, 2);
+    button(&mut window, "Channel 2");
     let (ops, value) = explained(&mut window, "c1", 2);
     assert_eq!(ops, ["Conv2D", "Tanh"]);
     window.get_by_label_contains("c1, channel 2");
@@ -121,14 +80,13 @@ fn an_untrained_network_is_looked_into_and_any_cell_explained_by_mouse_and_keys(
     window.key_press(Key::ArrowRight);
     steps(&mut window, 2);
     explained(&mut window, "c1", 3);
-    let row = |window: &Harness<'_, App>| window.state().look().explained.as_ref().map(|report| report.cell.y);
+    let row = |window: &Window| window.state().look().explained.as_ref().map(|report| report.cell.y);
     let before = row(&window).unwrap();
     window.key_press_modifiers(Modifiers::SHIFT, Key::ArrowDown);
     wait(&mut window, "the cell below", |window| row(window) == Some(before + 1));
     window.key_press(Key::ArrowDown);
     wait_for_layer(&mut window, "s2");
-    window.get_by_role_and_label(Role::Button, "Channel 0").click();
-    steps(&mut window, 2);
+    button(&mut window, "Channel 0");
     assert_eq!(explained(&mut window, "s2", 0).0, ["Average pooling"]);
     window.get_by_label_contains(" / 4 = ");
 
@@ -139,16 +97,13 @@ fn an_untrained_network_is_looked_into_and_any_cell_explained_by_mouse_and_keys(
     window.get_by_label_contains("95 % from ");
 
     // Two maps side by side, and what one has that the other has not.
-    window.get_by_role_and_label(Role::Button, "Pin").click();
-    steps(&mut window, 2);
+    button(&mut window, "Pin");
     window.get_by_label_contains("Enlarged channel 0").focus();
     steps(&mut window, 2);
     window.key_press(Key::ArrowRight);
     steps(&mut window, 3);
-    window.get_by_role_and_label(Role::Button, "Pin").click();
-    steps(&mut window, 2);
-    window.get_by_role_and_label(Role::Button, "All channels").click();
-    steps(&mut window, 3);
+    button(&mut window, "Pin");
+    button(&mut window, "All channels");
     window.get_by_label("Pinned: s2, channel 0");
     window.get_by_label("Pinned: s2, channel 1");
     window.get_by_label("Pinned: Second minus first");
@@ -171,13 +126,13 @@ fn any_image_can_be_looked_at_drawn_chosen_or_pasted() {
     picture.save(folder.path().join("seven.png")).unwrap();
     let mut window = window(folder.path());
     wait_for_layer(&mut window, "c1");
-    let choose = |window: &mut Harness<'_, App>, what: &str| {
+    let choose = |window: &mut Window, what: &str| {
         window.get_by_label_contains("Image: ").click();
         steps(window, 3);
         window.get_by_label(what).click();
         steps(window, 3);
     };
-    let changed = |window: &mut Harness<'_, App>, before: &ProbeView| {
+    let changed = |window: &mut Window, before: &ProbeView| {
         let pixels = |probe: &ProbeView| probe.image.as_ref().map(|image| image.pixels.clone());
         let old = pixels(before);
         wait(window, "another image", |window| probe(window).is_some_and(|now| pixels(&now) != old));
@@ -186,8 +141,7 @@ fn any_image_can_be_looked_at_drawn_chosen_or_pasted() {
 
     let of_data = probe(&window).unwrap();
     assert!(!of_data.label.is_empty());
-    window.get_by_label("Next image").click();
-    steps(&mut window, 2);
+    click(&mut window, "Next image");
     let next = changed(&mut window, &of_data);
 
     choose(&mut window, "Picture from a file…");
@@ -212,8 +166,7 @@ fn any_image_can_be_looked_at_drawn_chosen_or_pasted() {
     // A stroke down the middle is light in the middle of the image.
     let lightness = |probe: &ProbeView| probe.image.as_ref().map_or(0, |image| image.pixels[16 * 32 + 16]);
     assert!(lightness(&drawn) > 200, "{}", lightness(&drawn));
-    window.get_by_label("Clear").click();
-    steps(&mut window, 2);
+    click(&mut window, "Clear");
     changed(&mut window, &drawn);
 
     let gray = egui::Color32::GRAY;
@@ -227,22 +180,18 @@ fn any_image_can_be_looked_at_drawn_chosen_or_pasted() {
 fn a_run_shows_its_histograms_and_its_past_while_it_trains_and_afterwards() {
     let folder = tempfile::tempdir().unwrap();
     let mut window = window(folder.path());
-    window.key_press_modifiers(Modifiers::COMMAND, Key::Enter);
-    wait(&mut window, "the first steps", |window| window.state().run().is_some_and(|run| run.steps.len() > 20));
-    window.get_by_role_and_label(Role::Tab, "Feature maps").click();
-    steps(&mut window, 3);
+    train(&mut window, 21);
+    tab(&mut window, "Feature maps");
     wait(&mut window, "live maps", |window| probe(window).is_some_and(|probe| probe.step > 0));
 
     // Untrained weights of the same network while it trains: asked of a second worker.
     window.get_by_label_contains("Weights: ").click();
     steps(&mut window, 3);
-    window.get_by_label("Untrained").click();
-    steps(&mut window, 3);
+    click(&mut window, "Untrained");
     wait(&mut window, "untrained maps", |window| probe(window).is_some_and(|probe| probe.step == 0));
     window.get_by_label_contains("Weights: ").click();
     steps(&mut window, 3);
-    window.get_by_label("This network's run").click();
-    steps(&mut window, 3);
+    click(&mut window, "This network's run");
 
     wait(&mut window, "the end of an epoch", |window| {
         window.state().run().is_some_and(|run| !run.epochs.is_empty() && run.spread.is_some())
@@ -256,17 +205,14 @@ fn a_run_shows_its_histograms_and_its_past_while_it_trains_and_afterwards() {
     assert_eq!(c1.activations.count(), 28 * 28 * 6 * u64::from(spread.images));
     assert!(c1.activations.min >= -1.0 && c1.activations.max <= 1.0 && run.dead.is_empty());
 
-    window.key_press_modifiers(Modifiers::COMMAND, Key::Period);
-    wait(&mut window, "the end of the run", |window| {
-        window.state().run().is_some_and(|run| matches!(run.state, RunState::Finished(_)))
-    });
+    stop(&mut window);
     window.get_by_label("Histograms").click();
     wait(&mut window, "histograms", |window| window.query_by_label("Histogram of weights of c1").is_some());
     window.get_by_label_contains("No channel is dead");
 
     window.get_by_label("History").click();
     wait(&mut window, "snapshots", |window| window.query_by_label("Snapshot").is_some());
-    let last = |window: &Harness<'_, App>| window.query_by_label_contains("end of epoch 1").is_some();
+    let last = |window: &Window| window.query_by_label_contains("end of epoch 1").is_some();
     window.get_by_label("Snapshot").focus();
     steps(&mut window, 2);
     for _ in 0..40 {

@@ -1,43 +1,24 @@
 //! Finding, explaining and arranging in the real window, driven by labels and keys; no display is needed.
 
+use crate::hand::{Window, ctrl, options, steps, wait};
 use egui::{Key, Modifiers, Role, vec2};
-use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use striate::ui::{App, Options};
+use striate::ui::Options;
 
 struct Opened {
-    window: Harness<'static, App>,
+    window: Window,
     /// Holds the runs; removed at the end.
     _folder: tempfile::TempDir,
 }
 
 fn open(preset: &str) -> Opened {
-    let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
-    let options = Options {
-        worker_exe: Some(env!("CARGO_BIN_EXE_striate").into()),
-        storage: Some(folder.path().to_path_buf()),
-        document: Some(preset.into()),
-        ..Options::default()
-    };
-    let mut window = Harness::builder()
-        .with_size(vec2(1_440.0, 1_000.0))
-        .with_step_dt(1.0 / 60.0)
-        .build_eframe(|cc| App::new(cc, options));
-    steps(&mut window, 8);
-    Opened { window, _folder: folder }
-}
-
-fn steps(window: &mut Harness<'_, App>, count: usize) {
-    (0..count).for_each(|_| window.step());
-}
-
-fn ctrl(window: &mut Harness<'_, App>, key: Key) {
-    window.key_press_modifiers(Modifiers::COMMAND, key);
-    steps(window, 4);
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { document: Some(preset.into()), ..options(folder.path()) };
+    Opened { window: crate::hand::open([1_440.0, 1_000.0], options), _folder: folder }
 }
 
 /// Opens the command palette, types, and does the first entry.
-fn ask(window: &mut Harness<'_, App>, words: &str) {
+fn ask(window: &mut Window, words: &str) {
     ctrl(window, Key::K);
     window.get_by_label("Command palette").type_text(words);
     steps(window, 3);
@@ -47,14 +28,14 @@ fn ask(window: &mut Harness<'_, App>, words: &str) {
 }
 
 /// Selects a card and comes near enough to read it.
-fn near(window: &mut Harness<'_, App>, card: &str) {
+fn near(window: &mut Window, card: &str) {
     window.get_by_label_contains(card).click();
     steps(window, 4);
     window.key_press(Key::F);
     steps(window, 6);
 }
 
-fn has_focus(window: &Harness<'_, App>, role: Role, label: &str) -> bool {
+fn has_focus(window: &Window, role: Role, label: &str) -> bool {
     window.get_by_role_and_label(role, label).accesskit_node().is_focused()
 }
 
@@ -148,7 +129,7 @@ fn a_network_without_a_classifier_says_why_it_cannot_be_trained_and_how_it_can()
 fn the_fit_button_shows_everything_and_escape_in_a_menu_keeps_the_selection() {
     let mut opened = open("lenet5");
     let window = &mut opened.window;
-    let width = |window: &Harness<'_, App>| window.get_by_label_contains("c1, Conv2D").rect().width();
+    let width = |window: &Window| window.get_by_label_contains("c1, Conv2D").rect().width();
     window.get_by_role_and_label(Role::Button, "Fit").click();
     steps(window, 30);
     let whole = width(window);
@@ -178,7 +159,7 @@ fn the_command_palette_closes_by_escape_and_the_arrows_choose() {
     steps(window, 4);
     window.get_by_label("Command palette").type_text("actual");
     steps(window, 3);
-    let chosen = |window: &Harness<'_, App>| {
+    let chosen = |window: &Window| {
         let rows = window.get_all_by_role(Role::ListBoxOption);
         rows.filter(|row| row.accesskit_node().toggled() == Some(egui::accesskit::Toggled::True)).count()
     };
@@ -198,7 +179,7 @@ fn find_goes_through_groups_and_round_again() {
     ctrl(window, Key::F);
     window.get_by_label("Find a layer").type_text("residual");
     steps(window, 6);
-    let shown = |window: &Harness<'_, App>| {
+    let shown = |window: &Window| {
         let front = window.state().workspace().front();
         (front.path.clone(), front.selection.clone())
     };
@@ -347,13 +328,7 @@ fn layers_are_measured_and_coloured_by_their_time() {
     window.get_by_role_and_label(Role::Button, "Measured time").click();
     steps(window, 6);
     window.get_by_role_and_label(Role::Button, "Measure").click();
-    let end = std::time::Instant::now() + std::time::Duration::from_mins(2);
-    while window.query_by_label_contains("Measured time from ").is_none() {
-        window.step();
-        let app = window.state();
-        assert!(std::time::Instant::now() < end, "no times came: {:?} {:#?}", app.bad_news(), app.log());
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    wait(window, "times", |window| window.query_by_label_contains("Measured time from ").is_some());
     window.get_by_role_and_label(Role::Button, "Measure again");
 }
 
@@ -363,8 +338,7 @@ fn memory_is_reduced_by_one_click_that_can_be_undone() {
     let mut opened = open("lenet5");
     let window = &mut opened.window;
     ask(window, "reduce memory");
-    let planned =
-        |window: &Harness<'_, App>| window.state().workspace().front().derived().cost.memory.training_planned_bytes;
+    let planned = |window: &Window| window.state().workspace().front().derived().cost.memory.training_planned_bytes;
     let before = planned(window);
     let batch = window.state().document().training.batch;
     window.get_by_label_contains("Apply SGD without momentum").click_accesskit();
@@ -389,7 +363,7 @@ fn a_click_on_a_head_sorts_the_table_of_costs() {
     let mut opened = open("exercise-net");
     let window = &mut opened.window;
     ask(window, "cost panel");
-    let order = |window: &Harness<'_, App>| {
+    let order = |window: &Window| {
         let mut rows: Vec<(f32, String)> = window
             .query_all_by_label_contains("Cost of ")
             .map(|row| (row.rect().top(), row.accesskit_node().label().unwrap_or_default()))

@@ -5,8 +5,10 @@
 #![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
 
 mod basics;
+mod hand;
 mod keyboard;
 mod looking;
 mod looks;
+mod panels;
 mod safety;
 mod training;

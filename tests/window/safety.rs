@@ -1,123 +1,37 @@
 //! Nothing is lost, seen from the window: crashes, changed files, closing, failing engines, too little memory. The real app
 //! with a real worker behind it; no display is needed.
 //!
-//! With `STRIATE_PICTURES=<folder>` every dialog and banner is also drawn there, dark and light, to be looked at.
+//! With `STRIATE_PICTURES=<folder>` every dialog and banner is also drawn there, to be looked at.
 
-use egui::{Key, Modifiers, Role, vec2};
-use egui_kittest::Harness;
+use crate::hand::{
+    PATIENCE, Window, answer, ask_to_close, button, click, click_near, ctrl, delete, has, open, options, picture,
+    steps, train, wait,
+};
+use egui::{Key, Role};
 use egui_kittest::kittest::Queryable as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use striate::engine::run::RunFolder;
 use striate::graph::Document;
 use striate::presets;
-use striate::ui::dialogs::{FileDialogs, Purpose, Reply};
+use striate::ui::Options;
 use striate::ui::runs::RunState;
-use striate::ui::{App, Options};
 
-/// Longest wait for the engine; a machine under load is slow.
-const PATIENCE: Duration = Duration::from_mins(4);
-
-/// Answers every file dialog with one path.
-struct Always(PathBuf);
-
-impl FileDialogs for Always {
-    fn ask(&mut self, _purpose: &Purpose, _frame: &eframe::Frame, reply: Reply) {
-        reply.send(Some(self.0.clone()));
-    }
+fn window(options: Options) -> Window {
+    open([1_440.0, 900.0], options)
 }
 
-/// Cancels every file dialog.
-struct Never;
-
-impl FileDialogs for Never {
-    fn ask(&mut self, _purpose: &Purpose, _frame: &eframe::Frame, reply: Reply) {
-        reply.send(None);
-    }
+/// A change that is not saved.
+fn change(window: &mut Window) {
+    delete(window, "s2, Average pooling");
 }
 
-fn options(storage: &Path) -> Options {
-    Options {
-        worker_exe: Some(env!("CARGO_BIN_EXE_striate").into()),
-        storage: Some(storage.to_path_buf()),
-        dialogs: Some(Box::new(Always(storage.join("net.json")))),
-        ..Options::default()
-    }
-}
-
-fn window(options: Options) -> Harness<'static, App> {
-    let mut builder = Harness::builder().with_size(vec2(1_440.0, 900.0)).with_step_dt(1.0 / 60.0);
-    if std::env::var_os("STRIATE_PICTURES").is_some() {
-        builder = builder.with_render_cursor(false).wgpu();
-    }
-    let mut window = builder.build_eframe(|cc| App::new(cc, options));
-    steps(&mut window, 8);
-    window
-}
-
-fn steps(window: &mut Harness<'_, App>, count: usize) {
-    (0..count).for_each(|_| window.step());
-}
-
-/// Draws frames until something holds; never longer than [`PATIENCE`].
-fn wait(window: &mut Harness<'_, App>, what: &str, holds: impl Fn(&Harness<'_, App>) -> bool) {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        window.step();
-        if holds(window) {
-            return;
-        }
-        let app = window.state();
-        assert!(Instant::now() < end, "{what} did not come: {:?} {:#?}", app.bad_news(), app.log());
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-/// A picture to look at, if somebody wants to.
-fn picture(window: &mut Harness<'_, App>, name: &str) {
-    let Some(folder) = std::env::var_os("STRIATE_PICTURES").map(PathBuf::from) else { return };
-    std::fs::create_dir_all(&folder).unwrap();
-    for (theme, suffix) in [(egui::ThemePreference::Light, "light"), (egui::ThemePreference::Dark, "dark")] {
-        window.ctx.set_theme(theme);
-        steps(window, 6);
-        window.render().unwrap().save(folder.join(format!("{name}-{suffix}.png"))).unwrap();
-    }
-}
-
-fn click(window: &mut Harness<'_, App>, button: &str) {
-    window.get_by_role_and_label(Role::Button, button).click();
-    steps(window, 4);
-}
-
-fn has(window: &Harness<'_, App>, words: &str) -> bool {
-    window.query_by_label_contains(words).is_some()
-}
-
-/// Deletes LeNet-5's second layer: a change that is not saved.
-fn change(window: &mut Harness<'_, App>) {
-    window.get_by_label_contains("s2, Average pooling").click();
-    steps(window, 3);
-    window.key_press(Key::Delete);
-    steps(window, 3);
-    window.get_by_label("Modified");
-}
-
-fn press(window: &mut Harness<'_, App>, key: Key) {
-    window.key_press_modifiers(Modifiers::COMMAND, key);
-    steps(window, 4);
-}
-
-fn train(window: &mut Harness<'_, App>) {
-    press(window, Key::Enter);
-    wait(window, "the first steps", |window| window.state().run().is_some_and(|run| run.steps.len() >= 3));
-}
-
-fn last_step(window: &Harness<'_, App>) -> u64 {
+fn last_step(window: &Window) -> u64 {
     window.state().run().and_then(|run| run.steps.last()).map_or(0, |step| step.step)
 }
 
 /// Waits for copies of unsaved networks below a data folder.
-fn wait_for_copy(window: &mut Harness<'_, App>, storage: &Path) {
+fn wait_for_copy(window: &mut Window, storage: &Path) {
     let recovery = storage.join("recovery");
     let is_there = || {
         let folders = std::fs::read_dir(&recovery).into_iter().flatten().flatten().map(|entry| entry.path());
@@ -126,16 +40,8 @@ fn wait_for_copy(window: &mut Harness<'_, App>, storage: &Path) {
     wait(window, "the copy", |_| is_there());
 }
 
-fn ask_to_close(window: &mut Harness<'_, App>) {
-    let root = window.input_mut().viewports.entry(egui::ViewportId::ROOT).or_default();
-    root.events.push(egui::ViewportEvent::Close);
-    window.step();
-    window.input_mut().viewports.entry(egui::ViewportId::ROOT).or_default().events.clear();
-    steps(window, 3);
-}
-
 /// Whether the window asks its system to close it, within some frames.
-fn closes(window: &mut Harness<'_, App>) -> bool {
+fn closes(window: &mut Window) -> bool {
     let end = Instant::now() + PATIENCE;
     while Instant::now() < end {
         let mut outputs = window.output().viewport_output.values();
@@ -162,7 +68,7 @@ fn a_crashed_windows_changes_are_offered_restored_and_discarded() {
     second.get_by_label("Restore unsaved work?");
     assert!(has(&second, "Never saved to a file") && has(&second, "layers, copied"));
     picture(&mut second, "recovery");
-    click(&mut second, "Restore LeNet-5");
+    button(&mut second, "Restore LeNet-5");
     assert!(!has(&second, "Restore unsaved work?"));
     assert_eq!(second.state().document().to_json(), changed);
     second.get_by_label("Modified");
@@ -170,11 +76,11 @@ fn a_crashed_windows_changes_are_offered_restored_and_discarded() {
     drop(second);
 
     let mut third = window(options(folder.path()));
-    click(&mut third, "Decide later");
+    button(&mut third, "Decide later");
     assert!(!has(&third, "Restore unsaved work?"));
     drop(third);
     let mut fourth = window(options(folder.path()));
-    click(&mut fourth, "Discard LeNet-5");
+    button(&mut fourth, "Discard LeNet-5");
     assert!(!has(&fourth, "Restore unsaved work?") && fourth.query_by_label("Modified").is_none());
     drop(fourth);
     let fifth = window(options(folder.path()));
@@ -193,44 +99,35 @@ fn a_file_that_another_window_changed_is_not_written_over_without_asking() {
     // Another window saves another network under the same name.
     let other = presets::find("mnist-cnn").unwrap();
     other.save(&path).unwrap();
-    press(&mut window, Key::S);
+    ctrl(&mut window, Key::S);
     window.get_by_label("net.json was changed by another program");
     picture(&mut window, "conflict");
     assert_eq!(Document::open(&path).unwrap().document.to_json(), other.to_json());
-    click(&mut window, "Open the other one");
+    button(&mut window, "Open the other one");
     // Beside it, and beside the network that every window opens with.
     assert_eq!(window.state().workspace().documents.len(), 3);
     assert_eq!(window.state().document().to_json(), other.to_json());
     // Back in front, the answer is to replace it.
-    window.get_by_label("Network Mine").click();
-    steps(&mut window, 3);
-    press(&mut window, Key::S);
-    click(&mut window, "Replace it");
+    click(&mut window, "Network Mine");
+    ctrl(&mut window, Key::S);
+    button(&mut window, "Replace it");
     let saved = Document::open(&path).unwrap().document.to_json();
     assert_eq!(saved, window.state().document().to_json());
     assert!(window.query_by_label("Modified").is_none());
     // From here on the file is its own again.
-    change_again(&mut window);
-    press(&mut window, Key::S);
+    delete(&mut window, "s4, Average pooling");
+    ctrl(&mut window, Key::S);
     assert!(!has(&window, "was changed by another program") && window.query_by_label("Modified").is_none());
-}
-
-fn change_again(window: &mut Harness<'_, App>) {
-    window.get_by_label_contains("s4, Average pooling").click();
-    steps(window, 3);
-    window.key_press(Key::Delete);
-    steps(window, 3);
-    window.get_by_label("Modified");
 }
 
 #[test]
 fn closing_saves_first_if_asked_and_a_cancelled_save_keeps_the_window() {
     let folder = tempfile::tempdir().unwrap();
-    let mut cancels = window(Options { dialogs: Some(Box::new(Never)), ..options(folder.path()) });
+    let mut cancels = window(Options { dialogs: Some(answer(|_| None)), ..options(folder.path()) });
     change(&mut cancels);
     ask_to_close(&mut cancels);
     picture(&mut cancels, "closing");
-    click(&mut cancels, "Save and close");
+    button(&mut cancels, "Save and close");
     steps(&mut cancels, 10);
     cancels.get_by_label("Modified");
     assert!(!has(&cancels, "There are unsaved changes"));
@@ -248,7 +145,7 @@ fn closing_saves_first_if_asked_and_a_cancelled_save_keeps_the_window() {
 fn closing_during_a_run_writes_its_checkpoint_first() {
     let folder = tempfile::tempdir().unwrap();
     let mut window = window(options(folder.path()));
-    train(&mut window);
+    train(&mut window, 3);
     let run = window.state().run().unwrap().folder.clone();
     ask_to_close(&mut window);
     window.get_by_label("A run is under way");
@@ -267,12 +164,12 @@ fn closing_during_a_run_writes_its_checkpoint_first() {
 fn a_killed_engine_is_called_killed_and_one_click_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let mut window = window(Options { document: Some(quick(folder.path())), ..options(folder.path()) });
-    train(&mut window);
+    train(&mut window, 3);
     // Before its first checkpoint, a run can only begin anew.
     kill_engine(&mut window);
     assert!(window.state().bad_news().unwrap().contains("no checkpoint yet"));
-    click(&mut window, "Start again");
-    let has_checkpoint = |window: &Harness<'_, App>| {
+    button(&mut window, "Start again");
+    let has_checkpoint = |window: &Window| {
         let run = window.state().run().and_then(|run| RunFolder::open(run.folder.clone()).ok());
         run.is_some_and(|run| run.checkpoint().is_some())
     };
@@ -282,7 +179,7 @@ fn a_killed_engine_is_called_killed_and_one_click_goes_on() {
     assert!(words.contains("killed from outside") && words.contains("checkpoint of step"), "{words}");
     let before = last_step(&window);
     picture(&mut window, "banner-killed");
-    click(&mut window, "Resume");
+    button(&mut window, "Resume");
     wait(&mut window, "further steps", |window| last_step(window) > before + 5);
     assert!(window.state().bad_news().is_none());
     // The curve goes on: no step is missing and none comes twice.
@@ -313,7 +210,7 @@ fn quick(folder: &Path) -> PathBuf {
 }
 
 #[cfg(unix)]
-fn kill_engine(window: &mut Harness<'_, App>) {
+fn kill_engine(window: &mut Window) {
     let pid = window.state().worker_pid().unwrap();
     assert!(std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
     wait(window, "the bad news", |window| window.state().bad_news().is_some());
@@ -328,15 +225,14 @@ fn a_silent_engine_may_go_on_or_is_restarted() {
         patience: Some(Duration::from_secs(1)),
         ..options(folder.path())
     });
-    press(&mut window, Key::Enter);
-    let is_silent =
-        |window: &Harness<'_, App>| window.state().bad_news().is_some_and(|words| words.contains("said nothing"));
+    ctrl(&mut window, Key::Enter);
+    let is_silent = |window: &Window| window.state().bad_news().is_some_and(|words| words.contains("said nothing"));
     wait(&mut window, "the watchdog", |window| last_step(window) == 8 && is_silent(window));
     picture(&mut window, "banner-silent");
-    click(&mut window, "Wait");
+    button(&mut window, "Wait");
     assert!(!is_silent(&window));
     wait(&mut window, "the watchdog again", is_silent);
-    click(&mut window, "Restart");
+    button(&mut window, "Restart");
     wait(&mut window, "further steps", |window| last_step(window) > 20);
     assert!(window.state().bad_news().is_some_and(|words| words.contains("restarted")));
     let run = window.state().run().unwrap();
@@ -357,8 +253,8 @@ fn a_run_that_outgrows_its_memory_goes_on_by_itself_with_half_the_batch() {
         worker_env: vec![("STRIATE_MEMORY_LIMIT".into(), "100000000".into())],
         ..options(folder.path())
     });
-    press(&mut window, Key::Enter);
-    click(&mut window, "Train anyway");
+    ctrl(&mut window, Key::Enter);
+    button(&mut window, "Train anyway");
     wait(&mut window, "the news", |window| window.state().bad_news().is_some());
     let words = window.state().bad_news().unwrap().to_owned();
     assert!(words.contains("with 800 images") && words.contains("400 at a time, 2 gradients"), "{words}");
@@ -388,7 +284,7 @@ fn running_out_in_the_middle_goes_on_from_the_checkpoint_and_batch_norm_is_named
         worker_env: vec![("STRIATE_TEST_FAULT".into(), fault)],
         ..options(folder.path())
     });
-    press(&mut window, Key::Enter);
+    ctrl(&mut window, Key::Enter);
     wait(&mut window, "the news", |window| window.state().bad_news().is_some());
     let words = window.state().bad_news().unwrap().to_owned();
     assert!(words.contains("over 4 images instead of 8") && words.contains("not the same mathematics"), "{words}");
@@ -412,24 +308,24 @@ fn a_step_that_will_not_fit_is_asked_about_with_what_helps() {
         worker_env: vec![("STRIATE_MEMORY_LIMIT".into(), "40000000".into())],
         ..options(folder.path())
     });
-    press(&mut window, Key::Enter);
+    ctrl(&mut window, Key::Enter);
     window.get_by_label("This will probably run out of memory");
     assert!(window.state().run().is_none());
     picture(&mut window, "memory-warning");
-    click(&mut window, "Halve the batch");
+    button(&mut window, "Halve the batch");
     // Still too much: the figures are those of the half now.
     window.get_by_label("This will probably run out of memory");
-    let sizes = |window: &Harness<'_, App>| {
+    let sizes = |window: &Window| {
         let training = &window.state().document().training;
         (training.batch, training.accumulate)
     };
     assert_eq!(sizes(&window), (512, 2));
     window.get_by_role_and_label(Role::Button, "Halve it 2 times");
-    click(&mut window, "Cancel");
+    button(&mut window, "Cancel");
     assert!(!has(&window, "This will probably run out of memory") && window.state().run().is_none());
-    press(&mut window, Key::Z);
+    ctrl(&mut window, Key::Z);
     assert_eq!(sizes(&window), (1_024, 1));
-    press(&mut window, Key::Enter);
+    ctrl(&mut window, Key::Enter);
     window.get_by_role_and_label(Role::Button, "Halve it 3 times").click();
     wait(&mut window, "the run", |window| window.state().run().is_some());
     assert_eq!(sizes(&window), (128, 8));
@@ -445,15 +341,15 @@ fn the_chosen_device_is_checked_on_demand_case_by_case() {
     wait(&mut window, "the engine", |window| {
         window.state().log().iter().any(|line| line.contains("Engine")) && window.query_by_label("Help").is_some()
     });
-    window.get_by_label("Help").click();
-    steps(&mut window, 3);
+    click(&mut window, "Help");
     wait(&mut window, "the menu", |window| has(window, "Check device…"));
-    window.get_by_label_contains("Check device…").click();
-    steps(&mut window, 3);
+    click_near(&mut window, "Check device…");
     window.get_by_label("Device check");
     wait(&mut window, "the result", |window| has(window, "cases run and repeat"));
     assert!(has(&window, "compared with itself") && has(&window, "Convolution 3x3"));
+    // The dialog has grown by its last row.
+    steps(&mut window, 4);
     picture(&mut window, "device-check");
-    click(&mut window, "Close");
+    button(&mut window, "Close");
     assert!(!has(&window, "compared with itself"));
 }

@@ -1,27 +1,12 @@
 //! Training as its user sees it: the run list, results, judgement, the queue, learning rates and kept weights, by labels
 //! on the real window with a real worker process.
 
-use egui::{Key, Modifiers, Role, vec2};
-use egui_kittest::Harness;
+use crate::hand::{Window, answer, button, click, enter, finish, is_finished, open, options, steps, stop, tab, wait};
+use egui::{Key, Modifiers, Role};
 use egui_kittest::kittest::Queryable as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 use striate::engine::run::RunFolder;
-use striate::ui::dialogs::{FileDialogs, Purpose, Reply};
-use striate::ui::runs::RunState;
-use striate::ui::{App, Options};
-
-/// Longest wait for the engine; a machine under load is slow.
-const PATIENCE: Duration = Duration::from_mins(4);
-
-/// Answers every file dialog with one path.
-struct Always(PathBuf);
-
-impl FileDialogs for Always {
-    fn ask(&mut self, _purpose: &Purpose, _frame: &eframe::Frame, reply: Reply) {
-        reply.send(Some(self.0.clone()));
-    }
-}
+use striate::ui::Options;
 
 /// A network that learns the built-in digits in a second an epoch.
 fn tiny(folder: &Path, epochs: u32) -> PathBuf {
@@ -47,78 +32,14 @@ fn tiny(folder: &Path, epochs: u32) -> PathBuf {
     file
 }
 
-fn window(storage: &Path, document: PathBuf) -> Harness<'static, App> {
-    let options = Options {
-        document: Some(document),
-        worker_exe: Some(env!("CARGO_BIN_EXE_striate").into()),
-        storage: Some(storage.to_path_buf()),
-        dialogs: Some(Box::new(Always(storage.join("out.file")))),
-        ..Options::default()
-    };
-    let mut window = Harness::builder()
-        .with_size(vec2(1_440.0, 1_100.0))
-        .with_step_dt(1.0 / 60.0)
-        .build_eframe(|cc| App::new(cc, options));
-    steps(&mut window, 8);
-    window
+fn window(storage: &Path, document: PathBuf) -> Window {
+    let file = storage.join("out.file");
+    let dialogs = answer(move |_| Some(file.clone()));
+    open([1_440.0, 1_100.0], Options { document: Some(document), dialogs: Some(dialogs), ..options(storage) })
 }
 
-fn steps(window: &mut Harness<'_, App>, count: usize) {
-    (0..count).for_each(|_| window.step());
-}
-
-fn wait(window: &mut Harness<'_, App>, what: &str, holds: impl Fn(&Harness<'_, App>) -> bool) {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        window.step();
-        if holds(window) {
-            return;
-        }
-        let app = window.state();
-        assert!(Instant::now() < end, "{what} did not come: {:?} {:#?}", app.bad_news(), app.log());
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn train(window: &mut Harness<'_, App>) {
+fn train(window: &mut Window) {
     window.key_press_modifiers(Modifiers::COMMAND, Key::Enter);
-}
-
-fn is_finished(window: &Harness<'_, App>) -> bool {
-    window.state().run().is_some_and(|run| matches!(run.state, RunState::Finished(_)))
-}
-
-fn finish(window: &mut Harness<'_, App>) {
-    wait(window, "the end of the run", is_finished);
-}
-
-fn tab(window: &mut Harness<'_, App>, title: &str) {
-    window.get_by_role_and_label(Role::Tab, title).click();
-    steps(window, 4);
-}
-
-fn click(window: &mut Harness<'_, App>, label: &str) {
-    window.get_by_label(label).click();
-    steps(window, 4);
-}
-
-fn button(window: &mut Harness<'_, App>, label: &str) {
-    window.get_by_role_and_label(Role::Button, label).click();
-    steps(window, 4);
-}
-
-/// Types a number into a field.
-fn enter(window: &mut Harness<'_, App>, field: &str, text: &str) {
-    steps(window, 3);
-    for _ in 0..3 {
-        window.get_by_role_and_label(Role::SpinButton, field).focus();
-        steps(window, 3);
-    }
-    window.key_press_modifiers(Modifiers::COMMAND, Key::A);
-    steps(window, 2);
-    window.get_by_role_and_label(Role::SpinButton, field).type_text(text);
-    window.key_press(Key::Enter);
-    steps(window, 4);
 }
 
 #[test]
@@ -190,8 +111,7 @@ fn two_runs_are_compared_and_a_stopped_one_goes_on() {
     wait(&mut window, "an epoch", |window| {
         window.state().run().is_some_and(|run| run.is_active() && !run.epochs.is_empty())
     });
-    window.key_press_modifiers(Modifiers::COMMAND, Key::Period);
-    finish(&mut window);
+    stop(&mut window);
     let stopped_at = window.state().run().map_or(0, |run| run.steps.len());
 
     tab(&mut window, "Runs");
@@ -209,8 +129,7 @@ fn two_runs_are_compared_and_a_stopped_one_goes_on() {
     });
     let name = window.state().run().map(|run| run.name.clone());
     assert_eq!(name.as_deref(), Some("tiny-2"));
-    window.key_press_modifiers(Modifiers::COMMAND, Key::Period);
-    finish(&mut window);
+    stop(&mut window);
 }
 
 #[test]
@@ -278,7 +197,7 @@ fn the_rate_is_searched_used_and_changed_during_a_run_and_the_next_run_waits_its
     window.get_by_label_contains("flat, Flatten").click();
     tab(&mut window, "Training");
     button(&mut window, "Find rate");
-    let advice = |window: &Harness<'_, App>| window.state().runs().search.as_ref().and_then(|search| search.advice);
+    let advice = |window: &Window| window.state().runs().search.as_ref().and_then(|search| search.advice);
     wait(&mut window, "an advice", |window| advice(window).is_some());
     let suggested = advice(&window).unwrap().suggested;
     assert!((1e-5..=1.0).contains(&suggested), "{suggested}");
@@ -316,6 +235,5 @@ fn the_rate_is_searched_used_and_changed_during_a_run_and_the_next_run_waits_its
     wait(&mut window, "the table", |_| file.exists());
     let table = std::fs::read_to_string(&file).unwrap();
     assert!(table.starts_with("run,kind,step") && table.lines().count() > 1, "{table}");
-    window.key_press_modifiers(Modifiers::COMMAND, Key::Period);
-    finish(&mut window);
+    stop(&mut window);
 }
