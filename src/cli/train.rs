@@ -201,6 +201,7 @@ fn document(args: &TrainArgs) -> Result<Document> {
         }
         training.learning_rate = rate;
     }
+    document.training.check()?;
     document.seed = args.seed.unwrap_or(document.seed);
     Ok(document)
 }

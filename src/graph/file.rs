@@ -1,5 +1,6 @@
 //! Reading and writing documents as JSON: limits, unknown content that survives, atomic writes.
 
+use super::bounds::OutOfRange;
 use super::{Content, Document, Graph, Group, Link, Node, NodeId};
 use crate::layers::Layer;
 use crate::op::Init;
@@ -116,6 +117,12 @@ impl Document {
             seed: part(&raw, "seed")?,
             raw,
         };
+        if let Some(broken) = out_of_range(&document) {
+            if version <= VERSION {
+                return Err(broken);
+            }
+            reader.warnings.push(broken.to_string());
+        }
         let read_only = (version > VERSION).then(|| {
             format!("This document has version {version}; this program writes version {VERSION}. It is opened read-only, so that nothing in it is lost.")
         });
@@ -412,6 +419,18 @@ fn part<T: DeserializeOwned + Default>(raw: &Map<String, Value>, key: &str) -> R
             found: error.to_string(),
         }),
     }
+}
+
+/// The first setting beside the graph that is not what it may be.
+fn out_of_range(document: &Document) -> Option<FileError> {
+    let broken = |place: String, found: OutOfRange| FileError::Rule {
+        place: format!("{place}.{}", found.setting),
+        rule: format!("It must be {}.", found.rule),
+        found: found.found,
+    };
+    let mut heads = document.heads.iter().enumerate();
+    let head = heads.find_map(|(index, head)| Some(broken(format!("heads[{index}]"), head.check().err()?)));
+    document.training.check().err().map(|found| broken("training".into(), found)).or(head)
 }
 
 fn rule(place: &str, rule: String, found: Option<&Value>) -> FileError {

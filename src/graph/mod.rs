@@ -3,6 +3,7 @@
 //! [`Edit`] is the only way to change it, [`apply`] the only function that does; [`History`] undoes. Knows layers and ops;
 //! knows neither costs, burn nor egui.
 
+pub mod bounds;
 mod document;
 mod edit;
 mod expand;

@@ -111,6 +111,7 @@ impl DataPanel {
         let label = kit::weak(ui, "Validation");
         let drag = egui::DragValue::new(&mut spec.splits.validation)
             .range(0.0..=0.5)
+            .clamp_existing_to_range(false)
             .speed(0.002)
             .custom_formatter(|value, _| format!("{:.0} %", value * 100.0))
             .custom_parser(|text| {

@@ -3,7 +3,7 @@
 use super::effect::Effect;
 use super::kit;
 use super::{PanelCx, UiCommand};
-use crate::graph::{Edit, Optimizer, Schedule, TrainSpec};
+use crate::graph::{Edit, Optimizer, Schedule, TrainSpec, bounds};
 use crate::op::DType;
 use egui::{DragValue, Response, Ui};
 
@@ -96,7 +96,7 @@ impl Settings {
     /// Images per step.
     pub(super) fn batch_ui(&mut self, ui: &mut Ui) {
         let label = kit::weak(ui, "Batch");
-        let drag = DragValue::new(&mut self.spec.batch).range(1..=65_536);
+        let drag = DragValue::new(&mut self.spec.batch).range(bounds::BATCH).clamp_existing_to_range(false);
         let drag = ui
             .add(drag)
             .labelled_by(label.id)
@@ -107,7 +107,8 @@ impl Settings {
     /// Passes over the data.
     pub(super) fn epochs_ui(&mut self, ui: &mut Ui) {
         let label = kit::weak(ui, "Epochs");
-        let drag = DragValue::new(&mut self.spec.epochs).range(1..=100_000).speed(0.2);
+        let drag =
+            DragValue::new(&mut self.spec.epochs).range(bounds::EPOCHS).clamp_existing_to_range(false).speed(0.2);
         let drag = ui.add(drag).labelled_by(label.id).on_hover_text("How often every training image is seen");
         self.watch(ui, &drag);
     }
@@ -116,7 +117,11 @@ impl Settings {
     pub(super) fn rate_ui(&mut self, ui: &mut Ui) {
         let label = kit::weak(ui, "Learning rate");
         let speed = (self.spec.learning_rate * 0.02).max(1e-6);
-        let drag = DragValue::new(&mut self.spec.learning_rate).range(1e-7..=100.0).speed(speed).max_decimals(7);
+        let drag = DragValue::new(&mut self.spec.learning_rate)
+            .range(bounds::RATE)
+            .clamp_existing_to_range(false)
+            .speed(speed)
+            .max_decimals(7);
         let drag = ui.add(drag).labelled_by(label.id).on_hover_text("How far each step goes against the gradient");
         self.watch(ui, &drag);
     }

@@ -1,7 +1,9 @@
 //! Training as its user sees it: the run list, results, judgement, the queue, learning rates and kept weights, by labels
 //! on the real window with a real worker process.
 
-use crate::hand::{Window, answer, button, click, enter, finish, is_finished, open, options, steps, stop, tab, wait};
+use crate::hand::{
+    Window, answer, button, click, click_near, enter, finish, is_finished, open, options, steps, stop, tab, wait,
+};
 use egui::{Key, Modifiers, Role};
 use egui_kittest::kittest::Queryable as _;
 use std::path::{Path, PathBuf};
@@ -95,6 +97,26 @@ fn runs_of_earlier_sessions_are_listed_named_shown_opened_and_deleted() {
     wait(&mut window, "the end of the run", |window| window.query_by_label("Run First try").is_none());
     wait(&mut window, "an empty place", |_| !run.path().exists());
     wait(&mut window, "no scraps", |_| std::fs::read_dir(folder.path().join("runs")).unwrap().count() == 1);
+}
+
+/// Fields that show a number must not round it, nor bend it into what they would accept.
+#[test]
+fn settings_are_shown_without_being_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = tiny(folder.path(), 100_000);
+    let mut json: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    json["training"]["learning_rate"] = 1.234_567_89e-4.into();
+    json["data"]["splits"] = serde_json::json!({"validation": 0.6, "test": 0.1});
+    std::fs::write(&file, json.to_string()).unwrap();
+    let mut window = window(folder.path(), file);
+    let before = window.state().document().to_json();
+    for panel in ["Training", "Data", "Cost"] {
+        tab(&mut window, panel);
+    }
+    // With a layer chosen the inspector shows that instead of the training settings.
+    click_near(&mut window, "flat, Flatten");
+    assert_eq!(window.state().document().to_json(), before);
+    assert!(window.query_by_label("Modified").is_none());
 }
 
 #[test]

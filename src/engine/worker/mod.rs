@@ -21,6 +21,7 @@ use super::run::RunError;
 use super::{EngineError, check, symptom};
 use crate::data::{DataError, ItemError, Split};
 use crate::graph::FileError;
+use crate::graph::bounds::OutOfRange;
 use crate::platform;
 use answer::{Model, Shelf};
 use fault::Fault;
@@ -54,6 +55,9 @@ pub enum WorkerError {
     /// See there.
     #[error(transparent)]
     Document(#[from] FileError),
+    /// See there.
+    #[error(transparent)]
+    Setting(#[from] OutOfRange),
     /// The network has errors.
     #[error("A network must be complete before it runs. {0}")]
     Incomplete(String),

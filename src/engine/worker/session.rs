@@ -107,6 +107,7 @@ fn prepare(worker: &mut Worker, run: RunId, request: &TrainRequest) -> Result<Se
     };
     if let Some(epochs) = request.epochs {
         document.training.epochs = epochs;
+        document.training.check()?;
     }
     let program = answer::complete_program(&document)?;
     preparing("reading the data");

@@ -1,7 +1,7 @@
 //! The training settings of the document as rows. Every change is an `Edit::SetTraining`.
 
 use super::{GestureTracker, choice, flag, new_gesture, number, row};
-use crate::graph::{EarlyStop, Edit, Optimizer, Schedule, TrainSpec};
+use crate::graph::{EarlyStop, Edit, Optimizer, Schedule, TrainSpec, bounds};
 use crate::layers::ChoiceOption;
 use crate::ui::{PanelCx, UiCommand};
 use egui::Ui;
@@ -78,9 +78,9 @@ impl Rows<'_> {
 pub(super) fn ui(ui: &mut Ui, cx: &PanelCx<'_>, tracker: &mut GestureTracker, out: &mut Vec<UiCommand>) -> Option<u64> {
     let mut spec: TrainSpec = cx.document.training.clone();
     let mut rows = Rows { ui, tracker, change: None };
-    rows.number(&mut spec.epochs, 1..=100_000, EPOCHS.0, EPOCHS.1);
-    rows.number(&mut spec.batch, 1..=65_536, BATCH.0, BATCH.1);
-    rows.number(&mut spec.learning_rate, 1e-8..=100.0, RATE.0, RATE.1);
+    rows.number(&mut spec.epochs, bounds::EPOCHS, EPOCHS.0, EPOCHS.1);
+    rows.number(&mut spec.batch, bounds::BATCH, BATCH.0, BATCH.1);
+    rows.number(&mut spec.learning_rate, bounds::RATE, RATE.0, RATE.1);
     let (name, help) = OPTIMIZER;
     if let Some(chosen) = rows.choice(&OPTIMIZERS, spec.optimizer.id(), name, help).and_then(Optimizer::from_id) {
         spec.optimizer = chosen;
@@ -92,31 +92,31 @@ pub(super) fn ui(ui: &mut Ui, cx: &PanelCx<'_>, tracker: &mut GestureTracker, ou
     }
     match &mut spec.schedule {
         Schedule::Step { every_epochs, gamma } => {
-            rows.number(every_epochs, 1..=100_000, "Every epochs", "Epochs between two drops.");
-            rows.number(gamma, 1e-6..=1.0, "Factor", "What the rate is multiplied by at each drop.");
+            rows.number(every_epochs, bounds::EPOCHS, "Every epochs", "Epochs between two drops.");
+            rows.number(gamma, bounds::GAMMA, "Factor", "What the rate is multiplied by at each drop.");
         }
         Schedule::Cosine { floor } => {
-            rows.number(floor, 0.0..=1.0, "Floor", "The last rate, as a share of the base rate.");
+            rows.number(floor, bounds::FLOOR, "Floor", "The last rate, as a share of the base rate.");
         }
-        Schedule::WarmUp { epochs } => rows.number(epochs, 0.0..=1_000.0, "Rise", "Epochs of the rise."),
+        Schedule::WarmUp { epochs } => rows.number(epochs, bounds::RISE, "Rise", "Epochs of the rise."),
         Schedule::Constant | Schedule::OneCycle => {}
     }
-    rows.number(&mut spec.weight_decay, 0.0..=10.0, DECAY.0, DECAY.1);
+    rows.number(&mut spec.weight_decay, bounds::DECAY, DECAY.0, DECAY.1);
     let mut clips = spec.clip_norm.is_some();
     if rows.flag(&mut clips, CLIP.0, CLIP.1) {
         spec.clip_norm = clips.then_some(1.0);
     }
     if let Some(norm) = &mut spec.clip_norm {
-        rows.number(norm, 1e-6..=1e6, "Largest norm", "The limit of the global norm.");
+        rows.number(norm, bounds::CLIP, "Largest norm", "The limit of the global norm.");
     }
-    rows.number(&mut spec.accumulate, 1..=1_024, ACCUMULATE.0, ACCUMULATE.1);
+    rows.number(&mut spec.accumulate, bounds::ACCUMULATE, ACCUMULATE.0, ACCUMULATE.1);
     let mut stops = spec.early_stop.is_some();
     if rows.flag(&mut stops, EARLY_STOP.0, EARLY_STOP.1) {
         spec.early_stop = stops.then_some(EarlyStop { patience: 5, min_delta: 0.0 });
     }
     if let Some(stop) = &mut spec.early_stop {
-        rows.number(&mut stop.patience, 1..=1_000, "Patience", "Epochs without a better validation loss.");
-        rows.number(&mut stop.min_delta, 0.0..=10.0, "Least gain", "How much lower counts as better.");
+        rows.number(&mut stop.patience, bounds::PATIENCE, "Patience", "Epochs without a better validation loss.");
+        rows.number(&mut stop.min_delta, bounds::LEAST_GAIN, "Least gain", "How much lower counts as better.");
     }
     let gesture = rows.change.filter(|_| spec != cx.document.training);
     if gesture.is_some() {
@@ -128,18 +128,18 @@ pub(super) fn ui(ui: &mut Ui, cx: &PanelCx<'_>, tracker: &mut GestureTracker, ou
 fn optimizer_ui(rows: &mut Rows<'_>, optimizer: &mut Optimizer) {
     match optimizer {
         Optimizer::Sgd { momentum, .. } if *momentum > 0.0 => {
-            rows.number(momentum, 0.01..=0.999, "Momentum", "Share of the last step that is kept.");
+            rows.number(momentum, 0.01..=*bounds::MOMENTUM.end(), "Momentum", "Share of the last step that is kept.");
         }
         Optimizer::Sgd { .. } => {}
         Optimizer::Adam { beta1, beta2, eps } | Optimizer::AdamW { beta1, beta2, eps } => {
-            rows.number(beta1, 0.0..=0.9999, "Beta 1", "Decay of the mean of gradients.");
-            rows.number(beta2, 0.0..=0.99999, "Beta 2", "Decay of the mean of squared gradients.");
-            rows.number(eps, 1e-12..=1e-2, "Epsilon", "Keeps the division from growing without bound.");
+            rows.number(beta1, bounds::BETA1, "Beta 1", "Decay of the mean of gradients.");
+            rows.number(beta2, bounds::BETA2, "Beta 2", "Decay of the mean of squared gradients.");
+            rows.number(eps, bounds::EPSILON, "Epsilon", "Keeps the division from growing without bound.");
         }
         Optimizer::RmsProp { alpha, momentum, eps } => {
-            rows.number(alpha, 0.0..=0.9999, "Alpha", "Decay of the mean of squared gradients.");
-            rows.number(momentum, 0.0..=0.999, "Momentum", "Share of the last step that is kept.");
-            rows.number(eps, 1e-12..=1e-2, "Epsilon", "Keeps the division from growing without bound.");
+            rows.number(alpha, bounds::ALPHA, "Alpha", "Decay of the mean of squared gradients.");
+            rows.number(momentum, bounds::MOMENTUM, "Momentum", "Share of the last step that is kept.");
+            rows.number(eps, bounds::EPSILON, "Epsilon", "Keeps the division from growing without bound.");
         }
     }
 }
