@@ -1,6 +1,7 @@
 //! Reading and writing documents as JSON: limits, unknown content that survives, atomic writes.
 
 use super::bounds::OutOfRange;
+use super::numbers;
 use super::{Content, Document, Graph, Group, Link, Node, NodeId};
 use crate::layers::Layer;
 use crate::op::Init;
@@ -98,7 +99,7 @@ impl Document {
     /// # Errors
     /// See [`FileError`].
     pub fn read(text: &str) -> Result<Opened, FileError> {
-        let mut raw = object("document", serde_json::from_str(text)?)?;
+        let mut raw = object("document", numbers::parse(text)?)?;
         if raw.get("format").and_then(Value::as_str) != Some(FORMAT) {
             return Err(rule("document", format!("\"format\" must be {FORMAT:?}."), raw.get("format")));
         }

@@ -63,7 +63,7 @@ impl Graph {
         if text.len() > MAX_TEXT {
             return Err(foreign());
         }
-        let value: Value = serde_json::from_str(text).map_err(|_no_json| foreign())?;
+        let value: Value = super::numbers::parse(text).map_err(|_no_json| foreign())?;
         let format = value.get("format").and_then(Value::as_str);
         let version = value.get("version").and_then(Value::as_u64).unwrap_or(VERSION);
         if version > VERSION && matches!(format, Some(FORMAT | FRAGMENT)) {

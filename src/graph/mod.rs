@@ -12,6 +12,7 @@ mod fragment;
 mod group;
 mod history;
 mod node;
+mod numbers;
 mod piece;
 mod rules;
 mod spec;
