@@ -11,6 +11,7 @@ use super::looker::Looker;
 use super::preferences::Motion;
 use super::run_desk::RunDesk;
 use super::safety::Safety;
+use super::second_engine::SecondEngine;
 use super::session::Session;
 use super::status::Message;
 use super::theme::{self, Tokens, size};
@@ -145,7 +146,8 @@ impl App {
         let storage = options.storage.or_else(|| eframe::storage_dir(super::APP_ID)).unwrap_or_else(std::env::temp_dir);
         // A program that does not know its own path is looked for where commands are.
         let exe = options.worker_exe.or_else(|| std::env::current_exe().ok()).unwrap_or_else(|| "striate".into());
-        let looker = Looker::new(exe.clone(), storage.join("runs"));
+        let second = SecondEngine::new(exe.clone(), options.worker_env.clone(), options.patience);
+        let looker = Looker::new(second, storage.join("runs"));
         let mut session = Session::new(exe, storage.join("runs"));
         session.limit_threads(options.threads);
         session.worker_env = options.worker_env;

@@ -3,17 +3,15 @@
 
 use super::look::{Look, LookView, Plane, ProbeView, Whose};
 use super::runs::RunState;
+use super::second_engine::SecondEngine;
 use super::session::Session;
-use crate::engine::Supervisor;
 use crate::engine::protocol::{
-    ClassScore, Command, DeviceChoice, Event, ExplainRequest, NetworkRef, ProbeReport, ProbeRequest, SenseRequest,
-    SpreadRequest,
+    ClassScore, Command, Event, ExplainRequest, NetworkRef, ProbeReport, ProbeRequest, SenseRequest, SpreadRequest,
 };
 use crate::engine::run::RunFolder;
 use crate::graph::Document;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Time between looks at weights that change.
@@ -75,10 +73,8 @@ pub(super) struct Front<'a> {
 /// The asking side.
 #[derive(Debug, Default)]
 pub(super) struct Looker {
-    exe: PathBuf,
     runs: PathBuf,
-    helper: Option<Supervisor>,
-    awake: Arc<AtomicBool>,
+    second: SecondEngine,
     view: LookView,
     ids: u64,
     asked: [Asked; 4],
@@ -90,9 +86,9 @@ pub(super) struct Looker {
 }
 
 impl Looker {
-    /// Will start `exe worker` if a second one is needed; runs lie in a folder.
-    pub(super) fn new(exe: PathBuf, runs: PathBuf) -> Self {
-        Self { exe, runs, ..Self::default() }
+    /// Asks a second engine if one is needed; runs lie in a folder.
+    pub(super) fn new(second: SecondEngine, runs: PathBuf) -> Self {
+        Self { runs, second, ..Self::default() }
     }
 
     /// What came back.
@@ -185,7 +181,7 @@ impl Looker {
     fn pid(&self, source: &Source, session: &Session) -> Option<u32> {
         match source {
             Source::Live(_) => session.worker_pid(),
-            _ if session.is_busy() => self.helper.as_ref().map(Supervisor::pid),
+            _ if session.is_busy() => self.second.pid(),
             _ => session.worker_pid(),
         }
     }
@@ -236,7 +232,8 @@ impl Looker {
         if is_live {
             session.send(command)?;
         } else if session.is_busy() {
-            self.helper(ctx)?.send(command).map_err(|error| error.to_string())?;
+            let is_asked = self.asks_second();
+            self.second.ask(command, is_asked, ctx)?;
         } else {
             session.start(ctx)?;
             session.send(command)?;
@@ -247,39 +244,20 @@ impl Looker {
         Ok(())
     }
 
-    /// The second worker, on one thread of the CPU, so that training keeps its own.
-    fn helper(&mut self, ctx: &egui::Context) -> Result<&Supervisor, String> {
-        if self.helper.as_ref().is_none_or(Supervisor::has_ended) {
-            let worker = Supervisor::start(&self.exe, &[]).map_err(|error| error.to_string())?;
-            let (awake, ctx) = (Arc::clone(&self.awake), ctx.clone());
-            worker.set_waker(Box::new(move || {
-                if !awake.swap(true, Ordering::AcqRel) {
-                    ctx.request_repaint();
-                }
-            }));
-            worker.send(Command::Open { device: DeviceChoice::Cpu, threads: Some(1) }).map_err(|e| e.to_string())?;
-            self.helper = Some(worker);
-        }
-        self.helper.as_ref().ok_or_else(|| "A second engine must run to look inside. It ended.".into())
+    /// Whether the second engine owes an answer.
+    fn asks_second(&self) -> bool {
+        let second = self.second.pid();
+        second.is_some() && self.asked.iter().any(|asked| asked.is_waiting && asked.worker == second)
     }
 
     /// Takes in what came since. Called once a frame.
     pub(super) fn drain(&mut self, session: &mut Session) {
-        self.awake.store(false, Ordering::Release);
         let mut events = std::mem::take(&mut session.answers);
-        while let Some(event) = self.helper.as_ref().and_then(Supervisor::try_recv) {
-            if let Event::Exited(report) = &event {
-                if !report.expected {
-                    session.note(format!("The second engine ended: {}", report.message));
-                }
-                self.helper = None;
-                break;
-            }
-            events.push(event);
-        }
+        let is_asked = self.asks_second();
+        events.extend(self.second.drain(is_asked, |line| session.note(line)));
         if !session.is_busy() {
             // Its memory is of use again; the session's worker answers now.
-            self.helper = None;
+            self.second.close();
         }
         for event in events {
             self.take(event, session);
@@ -347,7 +325,7 @@ impl Looker {
 
     /// Ends the second worker.
     pub(super) fn close(&mut self) {
-        self.helper = None;
+        self.second.close();
     }
 }
 

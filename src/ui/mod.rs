@@ -62,6 +62,7 @@ mod safety_ui;
 mod screenshots;
 pub mod search;
 mod search_ui;
+mod second_engine;
 mod seek;
 mod session;
 mod session_events;

@@ -5,7 +5,7 @@
 
 use crate::hand::{
     PATIENCE, Window, answer, ask_to_close, button, click, click_near, ctrl, delete, has, open, options, picture,
-    steps, train, wait,
+    steps, tab, train, wait,
 };
 use egui::{Key, Role};
 use egui_kittest::kittest::Queryable as _;
@@ -237,6 +237,33 @@ fn a_silent_engine_may_go_on_or_is_restarted() {
     assert!(window.state().bad_news().is_some_and(|words| words.contains("restarted")));
     let run = window.state().run().unwrap();
     assert!(run.steps.iter().map(|step| step.step).eq(1..=last_step(&window)));
+}
+
+/// The first look of the second engine never ends. It is ended after ten seconds, another one answers, and the run that trains
+/// meanwhile notices nothing.
+#[test]
+fn a_silent_second_engine_is_started_anew_and_the_run_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let struck = folder.path().join("struck");
+    let mut window = window(Options {
+        worker_env: vec![("STRIATE_TEST_FAULT".into(), format!("hang_look@1:{}", struck.display()))],
+        patience: Some(Duration::from_secs(10)),
+        ..options(folder.path())
+    });
+    train(&mut window, 3);
+    tab(&mut window, "Feature maps");
+    let looks_at_step = |window: &Window| window.state().look().probe.as_ref().map(|probe| probe.step);
+    wait(&mut window, "live maps", |window| looks_at_step(window).is_some_and(|step| step > 0));
+    assert!(!struck.exists(), "a look into the run is not the second engine's");
+    click_near(&mut window, "Weights: ");
+    click(&mut window, "Untrained");
+    wait(&mut window, "the fault", |_| struck.exists());
+    wait(&mut window, "untrained maps", |window| looks_at_step(window) == Some(0));
+    let log = window.state().log();
+    assert!(log.iter().any(|line| line.contains("second engine") && line.contains("said nothing for 1")), "{log:#?}");
+    assert!(window.state().bad_news().is_none());
+    let before = last_step(&window);
+    wait(&mut window, "further steps", |window| last_step(window) > before);
 }
 
 #[cfg(target_os = "linux")]

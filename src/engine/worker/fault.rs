@@ -2,7 +2,8 @@
 //!
 //! `STRIATE_TEST_FAULT=<kind>@<step>[:<file>]` makes the worker fail right after that step. With a file it fails once: the
 //! file is made then, and a worker that finds it goes on. Kinds: `hang`, `abort`, `exit`, `panic`, `hang_up`, `babble`,
-//! `device_lost`, `pool`, `allocate`. Without the variable nothing here does anything.
+//! `device_lost`, `pool`, `allocate`; `hang_look` counts looks into networks that are not in training instead of steps.
+//! Without the variable nothing here does anything.
 
 use super::super::EngineError;
 use super::super::error::guard;
@@ -11,6 +12,8 @@ use std::path::PathBuf;
 
 /// Name of the variable.
 pub(super) const VARIABLE: &str = "STRIATE_TEST_FAULT";
+/// The kind that counts looks.
+const LOOK: &str = "hang_look";
 
 /// A fault that waits for its step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +21,7 @@ pub(super) struct Fault {
     kind: String,
     step: u64,
     once: Option<PathBuf>,
+    looks: u64,
 }
 
 impl Fault {
@@ -29,11 +33,24 @@ impl Fault {
     fn parse(text: &str) -> Option<Self> {
         let (kind, rest) = text.split_once('@')?;
         let (step, once) = rest.split_once(':').map_or((rest, None), |(step, file)| (step, Some(file.into())));
-        Some(Self { kind: kind.into(), step: step.parse().ok()?, once })
+        Some(Self { kind: kind.into(), step: step.parse().ok()?, once, looks: 0 })
     }
 
-    /// Fails, if it is time.
+    /// Fails after a step, if it is time.
     pub(super) fn strike(&self, step: u64, out: &Outbox) -> Result<(), EngineError> {
+        if self.kind == LOOK { Ok(()) } else { self.strike_at(step, out) }
+    }
+
+    /// Fails before a look into a network that is not in training, if it is time.
+    pub(super) fn look(&mut self, out: &Outbox) {
+        self.looks += 1;
+        if self.kind == LOOK {
+            // It never comes back.
+            let _ = self.strike_at(self.looks, out);
+        }
+    }
+
+    fn strike_at(&self, step: u64, out: &Outbox) -> Result<(), EngineError> {
         let is_over = self.once.as_ref().is_some_and(|file| file.exists());
         if step < self.step || is_over {
             return Ok(());
@@ -43,9 +60,9 @@ impl Fault {
             let _ = std::fs::write(file, step.to_string());
         }
         out.flush();
-        tracing::warn!("{VARIABLE} asks for the fault {:?} after step {step}", self.kind);
+        tracing::warn!("{VARIABLE} asks for the fault {:?} at {step}", self.kind);
         match self.kind.as_str() {
-            "hang" => loop {
+            "hang" | LOOK => loop {
                 std::thread::park();
             },
             "abort" => std::process::abort(),

@@ -49,6 +49,9 @@ impl Worker {
     }
 
     fn model(&mut self, of: &NetworkRef) -> Result<&mut Model, WorkerError> {
+        if let (Some(fault), false) = (&mut self.fault, matches!(of, NetworkRef::Live)) {
+            fault.look(&self.out);
+        }
         let device = self.device()?;
         self.shelf.find(of, self.live.as_mut(), &device)
     }
