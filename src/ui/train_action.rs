@@ -77,8 +77,13 @@ impl PanelCx<'_> {
         let (title, text) = match &action {
             TrainAction::Blocked(problem) => ("Not ready to train".to_owned(), problem.clone()),
             TrainAction::Enqueue(name) => {
-                let own = if self.document.name.is_empty() { "This network" } else { &self.document.name };
-                (format!("{name} is training"), format!("{own} can wait for its turn: one run goes at a time. {text}"))
+                // Two tabs may have a network of the same name.
+                let own = &self.document.name;
+                let other = if own == name { format!("Another {name}") } else { name.clone() };
+                (
+                    format!("{other} is training"),
+                    format!("This network can wait for its turn: one run goes at a time. {text}"),
+                )
             }
             TrainAction::Start | TrainAction::GoOn | TrainAction::Running => (title.to_owned(), text.to_owned()),
         };

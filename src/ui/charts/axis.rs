@@ -1,4 +1,4 @@
-//! Where the marks of an x axis stand: as many as there is room for, at round numbers of what is counted.
+//! Where the marks of an axis stand: as many as there is room for, at round numbers of what is counted.
 
 use super::series::Along;
 use egui_plot::{GridInput, GridMark};
@@ -8,14 +8,24 @@ const FINEST: f64 = 8.0;
 /// Room for a number, and for a time, in points.
 const NUMBER: f64 = 46.0;
 const TIME: f64 = 72.0;
+/// The same upwards, where a number needs only its height.
+const HEIGHT: f64 = 22.0;
 /// Seconds between marks that people count in.
 const SECONDS: [f64; 16] =
     [1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1_800.0, 3_600.0, 7_200.0, 21_600.0, 86_400.0];
 
-/// The marks of the part that is seen.
+/// The marks of the part of an x axis that is seen.
 pub(super) fn marks(input: &GridInput, along: Along) -> Vec<GridMark> {
     let room = if along == Along::Time { TIME } else { NUMBER };
-    let step = step(input.base_step_size / FINEST * room, along);
+    every(step(input.base_step_size / FINEST * room, along), input)
+}
+
+/// The marks of the part of a y axis that is seen.
+pub(super) fn heights(input: &GridInput) -> Vec<GridMark> {
+    every(round(input.base_step_size / FINEST * HEIGHT), input)
+}
+
+fn every(step: f64, input: &GridInput) -> Vec<GridMark> {
     let (from, to) = input.bounds;
     // The bounds of a chart without values are no numbers.
     if !(step.is_finite() && step > 0.0 && from.is_finite() && to.is_finite()) || (to - from) / step > 1_000.0 {
@@ -65,6 +75,14 @@ mod tests {
                 assert!((2..=9).contains(&found.len()) || to < 2.0, "{to}: {found:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_low_chart_of_shares_has_more_than_its_top() {
+        // 0 to 100 % over 120 points: 22 points are 18.3 %, so every 20 %.
+        let input = GridInput { bounds: (0.0, 100.0), base_step_size: 100.0 / 120.0 * FINEST };
+        let found: Vec<f64> = heights(&input).into_iter().map(|mark| mark.value).collect();
+        assert_eq!(found, [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
     }
 
     #[test]

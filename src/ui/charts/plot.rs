@@ -117,6 +117,10 @@ impl Chart {
                 _ => trimmed(mark.value),
             })
             .label_formatter(|_| None);
+        // Powers of ten stay where they are.
+        if !(look.log && what.can_log()) {
+            plot = plot.y_grid_spacer(|input| axis::heights(&input));
+        }
         if self.must_reset {
             plot = plot.reset();
         }
