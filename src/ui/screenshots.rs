@@ -1,5 +1,7 @@
 //! Pictures of the real window, made without a display: `striate screenshots` drives the very app that people use.
 
+mod scenes;
+
 use super::app::{App, Options};
 use super::runs::RunState;
 use crate::graph::{Edit, NodeId};
@@ -13,10 +15,12 @@ use std::time::{Duration, Instant};
 
 /// Size of the window in the pictures.
 const SIZE: [f32; 2] = [1600.0, 1000.0];
+/// Bytes that the engine may take: what every scene needs by far, and not enough for the one that warns.
+const MEMORY: &str = "4000000000";
 /// Longest wait for the engine.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// Writes cost, data, training, feature maps and a diagnostic as PNGs into a folder, each dark and light.
+/// Writes every panel in use, the dialogs and a diagnostic as PNGs into a folder, each dark and light.
 ///
 /// # Errors
 /// The folder cannot be written, no picture can be rendered, or training does not come along.
@@ -37,7 +41,8 @@ struct Studio {
 impl Studio {
     fn new(scratch: &Path) -> Self {
         let storage = Some(scratch.to_path_buf());
-        let options = Options { storage, theme: Some(ThemePreference::Dark), ..Options::default() };
+        let worker_env = vec![(crate::engine::memory::LIMIT.into(), MEMORY.into())];
+        let options = Options { storage, theme: Some(ThemePreference::Dark), worker_env, ..Options::default() };
         let harness = Harness::builder()
             .with_size(SIZE)
             .with_pixels_per_point(1.25)
@@ -54,6 +59,11 @@ impl Studio {
         self.snap(dir, "cost")?;
         self.show("data");
         self.snap(dir, "data")?;
+
+        self.shoot_around(dir)?;
+        self.shoot_group(dir)?;
+        self.shoot_pad(dir)?;
+        self.show("cost");
 
         self.harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::K);
         self.steps(6);
@@ -86,6 +96,7 @@ impl Studio {
         self.wait("how a cell came to be", |app| app.look().explained.is_some())?;
         self.steps(10);
         self.snap(dir, "explained-cell")?;
+        self.shoot_history(dir)?;
         self.shoot_runs(dir)?;
 
         // Without Flatten the first dense layer meets a map.
@@ -105,7 +116,9 @@ impl Studio {
             .or(dense);
         self.harness.state_mut().workspace.front_mut().selection = dense.into_iter().collect();
         self.show("cost");
-        self.snap(dir, "diagnostic")
+        self.snap(dir, "diagnostic")?;
+        self.show("problems");
+        self.snap(dir, "problems")
     }
 
     /// Colours the cards by another figure.
@@ -188,14 +201,17 @@ impl Studio {
     }
 
     fn wait(&mut self, what: &str, is_done: impl Fn(&App) -> bool) -> Result<()> {
+        self.until(what, |studio| is_done(studio.harness.state()))
+    }
+
+    fn until(&mut self, what: &str, is_done: impl Fn(&Self) -> bool) -> Result<()> {
         let end = Instant::now() + PATIENCE;
         loop {
             self.steps(1);
-            let app = self.harness.state();
-            if is_done(app) {
+            if is_done(self) {
                 return Ok(());
             }
-            if let Some(bad) = app.bad_news() {
+            if let Some(bad) = self.harness.state().bad_news() {
                 bail!("Waiting for {what}: {bad}");
             }
             if Instant::now() > end {
