@@ -210,7 +210,8 @@ pub fn keys_text(ctx: &egui::Context, id: &str) -> String {
 
 /// A key in words, with signs as signs.
 pub fn shortcut_text(ctx: &egui::Context, keys: &KeyboardShortcut) -> String {
-    ctx.format_shortcut(keys).replace("Period", ".").replace("Slash", "/").replace("Comma", ",")
+    let words = ctx.format_shortcut(keys);
+    words.replace("Period", ".").replace("Slash", "/").replace("Comma", ",").replace("Questionmark", "?")
 }
 
 /// What hovering over its button shows: help and keys.
@@ -273,6 +274,14 @@ pub fn ui_command(id: &str) -> Option<UiCommand> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn signs_are_shown_as_signs() {
+        let ctx = egui::Context::default();
+        for (key, sign) in [(Key::Questionmark, "?"), (Key::Slash, "/"), (Key::Comma, ","), (Key::Period, ".")] {
+            assert_eq!(shortcut_text(&ctx, &plain(key)), sign);
+        }
+    }
 
     #[test]
     fn no_two_commands_share_a_key_or_an_id() {
