@@ -259,10 +259,12 @@ fn json_object(document: &Document, plan: &Plan, cost: &Cost, rows: &[Row]) -> V
     })
 }
 
-const HEADINGS: [&str; 7] = ["Layer", "Kind", "Output", "Parameters", "MACs", "Activations", "Sees"];
+const HEADINGS: [&str; 7] = ["Layer", "Kind", "Output", "Parameters", "MACs", "Activations", "Receptive field"];
 
 fn cells(row: &Row) -> [String; 7] {
-    let [height, width] = row.figures.field.pixels();
+    let field = row.figures.field;
+    let [height, width] = field.seen();
+    let mark = if field.seen() == field.pixels() { "" } else { "*" };
     [
         row.name.clone(),
         row.kind.clone(),
@@ -270,7 +272,7 @@ fn cells(row: &Row) -> [String; 7] {
         count(row.figures.params()),
         count(row.figures.macs),
         bytes(row.figures.activation_bytes),
-        if height == 0 { "–".into() } else { format!("{height} × {width}") },
+        if height == 0 { "–".into() } else { format!("{height} × {width}{mark}") },
     ]
 }
 
@@ -301,10 +303,9 @@ fn table(document: &Document, plan: &Plan, cost: &Cost, rows: &[Row]) -> String 
     };
     fact("Parameters, trainable", count(totals.trainable));
     fact("Parameters, frozen", count(totals.frozen));
-    fact("State (running statistics)", count(totals.state));
+    fact("Buffers (running means and variances)", count(totals.state));
     fact("MACs, one image", count(totals.macs));
-    let [height, width] = totals.field.pixels();
-    fact("Receptive field", format!("{height} × {width} px"));
+    fact("Receptive field", totals.field.words());
     fact("RAM of parameters", bytes(memory.params_bytes));
     fact("RAM, one image, textbook", bytes(memory.inference_textbook_bytes));
     fact("RAM, one image, planned", bytes(memory.inference_planned_bytes));
@@ -312,6 +313,9 @@ fn table(document: &Document, plan: &Plan, cost: &Cost, rows: &[Row]) -> String 
     fact(&format!("{training}, textbook"), bytes(memory.training_textbook_bytes));
     let by = format!("{} ({}, {})", bytes(memory.training_planned_bytes), settings.dtype.id(), settings.optimizer.id());
     fact(&format!("{training}, planned"), by);
+    if rows.iter().any(|row| row.figures.field.seen() != row.figures.field.pixels()) {
+        text += "* clipped at the image's border; the theoretical receptive field is larger\n";
+    }
     for found in &plan.diagnostics {
         let about = if found.name.is_empty() { "network" } else { &found.name };
         text += &format!("{}: {about}: {}\n", found.severity.id(), found.message);

@@ -159,6 +159,7 @@ pub fn cost(program: &Program, settings: CostSettings) -> Cost {
         for axis in 0..2 {
             totals.field.size[axis] = totals.field.size[axis].max(field.size[axis]);
             totals.field.jump[axis] = totals.field.jump[axis].max(field.jump[axis]);
+            totals.field.input[axis] = totals.field.input[axis].max(field.input[axis]);
         }
     }
     let (memory, shares) = memory::memory(program, &own, &totals, settings);

@@ -9,10 +9,12 @@ pub struct Field {
     pub size: [f64; 2],
     /// Distance in input pixels between neighbours: vertical, horizontal.
     pub jump: [f64; 2],
+    /// Height and width of the input; 0 if it has none.
+    pub input: [f64; 2],
 }
 
 impl Field {
-    /// Height and width as whole pixels.
+    /// Height and width as whole pixels, in theory: as if the input went on beyond its border.
     pub fn pixels(self) -> [u64; 2] {
         #[expect(
             clippy::cast_possible_truncation,
@@ -20,6 +22,23 @@ impl Field {
             reason = "sizes are positive; `as` saturates"
         )]
         self.size.map(|size| size.ceil() as u64)
+    }
+
+    /// Height and width of the part that can lie inside the input.
+    pub fn seen(self) -> [u64; 2] {
+        let inside =
+            |axis: usize| if self.input[axis] > 0.0 { self.size[axis].min(self.input[axis]) } else { self.size[axis] };
+        Self { size: [inside(0), inside(1)], ..self }.pixels()
+    }
+
+    /// In words: what can lie inside the input, and the theoretical size where that is larger.
+    pub fn words(self) -> String {
+        let ([height, width], [seen_height, seen_width]) = (self.pixels(), self.seen());
+        if [height, width] == [seen_height, seen_width] {
+            return format!("{height} × {width} px");
+        }
+        let [input_height, input_width] = self.input;
+        format!("{seen_height} × {seen_width} of {input_height} × {input_width} px (theoretical {height} × {width})")
     }
 }
 
@@ -31,14 +50,19 @@ impl Field {
 /// # Source
 /// Araujo, Norris and Sim, "Computing receptive fields of convolutional neural networks", Distill 2019.
 pub fn receptive_fields(program: &Program) -> Vec<Field> {
-    let mut fields = vec![Field { size: [1.0; 2], jump: [1.0; 2] }; program.values.len()];
     let whole = program
         .inputs
         .iter()
         .filter_map(|input| program.value(input.value).shape.as_map())
         .fold([1.0_f64; 2], |size, (_, height, width)| [size[0].max(height as f64), size[1].max(width as f64)]);
+    let input = if program.inputs.iter().any(|input| program.value(input.value).shape.as_map().is_some()) {
+        whole
+    } else {
+        [0.0; 2]
+    };
+    let mut fields = vec![Field { size: [1.0; 2], jump: [1.0; 2], input }; program.values.len()];
     for op in &program.ops {
-        let mut field = Field { size: [0.0; 2], jump: [1.0; 2] };
+        let mut field = Field { size: [0.0; 2], jump: [1.0; 2], input };
         for input in &op.inputs {
             let seen = fields[input.index()];
             for axis in 0..2 {
@@ -74,7 +98,7 @@ pub fn receptive_fields(program: &Program) -> Vec<Field> {
                     field.jump[axis] /= (*scale).max(1) as f64;
                 }
             }
-            Op::GlobalAvgPool | Op::Dense { .. } => field = Field { size: whole, jump: whole },
+            Op::GlobalAvgPool | Op::Dense { .. } => field = Field { size: whole, jump: whole, input },
             Op::Flatten
             | Op::BatchNorm { .. }
             | Op::LayerNorm { .. }
@@ -94,4 +118,34 @@ pub fn receptive_fields(program: &Program) -> Vec<Field> {
         }
     }
     fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::{Lowering, Op, Pads, Shape};
+
+    #[test]
+    fn a_field_larger_than_the_image_is_told_with_what_can_be_seen_of_it() {
+        // Two kernels of 3 × 16 with "same" padding on 28 × 28: 1 + 2 + 2 = 5 rows, 1 + 15 + 15 = 31 columns, 28 of them inside.
+        let conv = || Op::Conv2d {
+            filters: 1,
+            kernel: [3, 16],
+            stride: [1, 1],
+            dilation: [1, 1],
+            groups: 1,
+            pads: Pads { top: 1, bottom: 1, left: 7, right: 8 },
+            bias: false,
+        };
+        let mut lowering = Lowering::new();
+        let input = lowering.input("input", Shape::map(1, 28, 28)).unwrap();
+        let a = lowering.within("a", |l| l.push(conv(), &[input])).unwrap();
+        let b = lowering.within("b", |l| l.push(conv(), &[a])).unwrap();
+        lowering.output("out", b);
+        let fields = receptive_fields(&lowering.finish());
+        let field = fields[b.index()];
+        assert_eq!((field.pixels(), field.seen()), ([5, 31], [5, 28]));
+        assert_eq!(field.words(), "5 × 28 of 28 × 28 px (theoretical 5 × 31)");
+        assert_eq!(fields[a.index()].words(), "3 × 16 px");
+    }
 }

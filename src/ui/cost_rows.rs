@@ -42,7 +42,7 @@ pub(super) const COLUMNS: [Column; COUNT] = [
     ),
     column("Trainable", "Trainable", 60.0, "Parameters that training changes"),
     column("Frozen", "Frozen", 54.0, "Parameters that stay as they are"),
-    column("State", "State", 50.0, "Running statistics of batch norm: stored, but no gradient changes them"),
+    column("Buffers", "Buffers", 54.0, "Running means and variances of batch norm: stored, but no gradient changes them"),
     column("MACs", "MACs", 60.0, "Multiply-adds for one image: one multiplication and one addition together"),
     column(
         "Activations",
@@ -51,10 +51,10 @@ pub(super) const COLUMNS: [Column; COUNT] = [
         "The textbook's bytes of its output for one image; 0 where it shares the memory of its input",
     ),
     column(
-        "Sees",
         "Receptive field",
-        64.0,
-        "Receptive field: how much of the input one output value can see, height × width in pixels",
+        "Theoretical receptive field",
+        92.0,
+        "How much of the input one output value can see, height × width in pixels. *: in theory it is larger than the image",
     ),
     column(
         "Textbook share",
@@ -85,10 +85,16 @@ pub(super) struct Row {
     pub(super) parts: String,
 }
 
+/// A receptive field: what can lie inside the image, with a mark where the theoretical one is larger.
+fn seen(field: crate::plan::Field) -> String {
+    let [height, width] = field.seen();
+    let mark = if field.seen() == field.pixels() { "" } else { "*" };
+    if height == 0 { "–".into() } else { format!("{} × {}{mark}", text::count(height), text::count(width)) }
+}
+
 impl Row {
     fn new(id: Option<NodeId>, family: Option<Family>, names: [String; 3], outputs: u64, cost: NodeCost) -> Self {
         let [name, kind, output] = names;
-        let [h, w] = cost.field.pixels();
         let named = cost.planned.named();
         let parts = named.iter().filter(|(_, bytes)| *bytes > 0);
         Self {
@@ -107,7 +113,7 @@ impl Row {
                 text::count(cost.state),
                 text::count(cost.macs),
                 text::bytes(cost.activation_bytes),
-                if h == 0 { "–".into() } else { format!("{} × {}", text::count(h), text::count(w)) },
+                seen(cost.field),
                 format!("{:.1} %", cost.ram_share * 100.0),
             ],
         }
@@ -124,7 +130,7 @@ impl Row {
             6 => cost.state as f64,
             7 => cost.macs as f64,
             8 => cost.activation_bytes as f64,
-            9 => cost.field.pixels().into_iter().max().unwrap_or(0) as f64,
+            9 => cost.field.seen().into_iter().max().unwrap_or(0) as f64,
             SHARE => cost.ram_share,
             _ => return None,
         })

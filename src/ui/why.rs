@@ -118,10 +118,7 @@ impl<'a> Layer<'a> {
                 format!("{}, {share:.1} %", text::bytes(self.cost.planned.total()))
             }
             Figure::Share => format!("{:.1} %", self.cost.ram_share * 100.0),
-            Figure::Field => {
-                let [height, width] = self.cost.field.pixels();
-                format!("{height} × {width} px")
-            }
+            Figure::Field => self.cost.field.words(),
         }
     }
 
@@ -136,12 +133,18 @@ impl<'a> Layer<'a> {
             Figure::Share => self.why_share(),
             Figure::Field => {
                 let [jump, _] = self.cost.field.jump;
-                vec![
+                let mut lines = vec![
                     Line::words(
                         "Each window of size k adds (k − 1) × the distance of its inputs; each stride multiplies that distance.",
                     ),
                     Line::words(format!("Neighbours in this output are {jump} px of the input apart.")),
-                ]
+                ];
+                if self.cost.field.seen() != self.cost.field.pixels() {
+                    lines.push(Line::words(
+                        "The theoretical field is larger than the image: beyond its border lies padding.",
+                    ));
+                }
+                lines
             }
         }
     }

@@ -190,7 +190,7 @@ impl Scene {
                     ram_bytes: cost.ram_share * training_bytes,
                     params: cost.params(),
                     macs: cost.macs,
-                    field_px: cost.field.pixels().into_iter().max().unwrap_or(0),
+                    field_px: cost.field.seen().into_iter().max().unwrap_or(0),
                     millis: cx.times.result.as_ref().and_then(|times| times.millis(&cx.name_path(node.id)?)),
                 },
                 volume: given.map(|shape| scale.volume(shape)),

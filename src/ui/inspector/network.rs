@@ -35,20 +35,19 @@ pub(super) fn ui(
     };
     figure("Parameters", text::count(totals.params()), "Weights and biases, as PyTorch counts them");
     if totals.frozen > 0 {
-        figure("Trained", text::count(totals.trainable), "Those that training changes; the others are frozen");
+        figure("Trainable", text::count(totals.trainable), "Those that training changes; the others are frozen");
     }
     if totals.state > 0 {
         figure(
-            "Statistics",
+            "Buffers",
             text::count(totals.state),
-            "Running means and variances; Keras adds them to the parameters",
+            "Running means and variances, which PyTorch calls buffers; Keras adds them to the parameters",
         );
     }
     figure("MACs", text::count(totals.macs), "Multiply-adds for one image; bias not counted");
     figure("Activations", text::bytes(totals.activation_bytes), "All outputs for one image");
-    let [height, width] = totals.field.pixels();
-    if height > 0 {
-        figure("Receptive field", format!("{height} × {width} px"), "How much of the input one output value sees");
+    if totals.field.pixels()[0] > 0 {
+        figure("Receptive field", totals.field.words(), "How much of the input one output value sees");
     }
 
     section(ui, "Memory");
