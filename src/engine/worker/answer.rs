@@ -10,9 +10,9 @@ use super::super::weights::read_safetensors;
 use super::super::{EngineError, Network, TrainJob, Trainer, probe, timing};
 use super::WorkerError;
 use crate::data::{Batch, BatchTarget, Dataset, Order, Picture, Preprocessor, load_picture};
-use crate::graph::{DataSpec, Document};
+use crate::graph::{DataSpec, Document, Target};
 use crate::op::{DType, Program, Shape};
-use crate::plan::{in_dtype, plan};
+use crate::plan::{check_head, in_dtype, plan};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -303,13 +303,25 @@ pub(super) fn predict(model: &mut Model, request: &PredictRequest) -> Vec<Predic
     answers
 }
 
+/// Whether the first output is the class scores of a head: else its numbers say nothing of classes.
+fn says_classes(document: &Document, program: &Program) -> bool {
+    let first = program.outputs.first().map(|output| output.value);
+    let learns = !program.params.is_empty();
+    let mut heads = document.heads_in_force().into_iter().filter(|head| head.target == Target::Class);
+    learns && heads.any(|head| check_head(program, &head).ok().map(|output| output.value) == first)
+}
+
 /// What layers make of one image.
 pub(super) fn probe(model: &mut Model, request: &ProbeRequest) -> Result<ProbeReport, WorkerError> {
     let start = Instant::now();
     let (batch, label) = one_image(model, &request.image)?;
     let limits = probe::Limits::of(request);
     let layers = probe::look(model.network(), &batch, &request.layers, limits, request.filter_channel)?;
-    let row = model.network().predict(&batch)?.into_iter().next().unwrap_or_default();
+    let row = if says_classes(&model.document, model.network().program()) {
+        model.network().predict(&batch)?.into_iter().next().unwrap_or_default()
+    } else {
+        Vec::new()
+    };
     Ok(ProbeReport {
         id: request.id,
         run: request.run,
@@ -371,4 +383,27 @@ pub(super) fn one_image(model: &mut Model, image: &ImageRef) -> Result<(Batch, O
     let shape = input_shape(model.network().program())?.clone();
     let preprocessor = Preprocessor::from_spec(&model.document.data.preprocess, &shape)?;
     Ok((preprocessor.batch([&picture]), None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_head_that_judges_classes_says_some() {
+        let says = |document: &Document| says_classes(document, &plan(document).program);
+        let whole = crate::presets::find("lenet5").unwrap();
+        assert!(says(&whole));
+        // The input alone: pixels are no classes.
+        let mut bare = whole.clone();
+        bare.graph.nodes.retain(|node| node.content.is_input());
+        bare.graph.links.clear();
+        bare.heads.clear();
+        assert!(plan(&bare).is_complete() && !says(&bare));
+        // A head of pixels says no class of the image.
+        let mut map = whole;
+        map.heads = map.heads_in_force();
+        map.heads.iter_mut().for_each(|head| head.target = Target::Map);
+        assert!(!says(&map));
+    }
 }
