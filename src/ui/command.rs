@@ -11,6 +11,8 @@ pub enum Scope {
     Window,
     /// The canvas, while it has the focus or the pointer.
     Canvas,
+    /// The feature maps, while they have the focus or the pointer.
+    Maps,
 }
 
 /// One command.
@@ -50,6 +52,10 @@ const fn window(id: &'static str, label: &'static str, help: &'static str, keys:
 
 const fn canvas(id: &'static str, label: &'static str, help: &'static str, keys: &'static [KeyboardShortcut]) -> Spec {
     Spec { id, label, help, keys, scope: Scope::Canvas }
+}
+
+const fn maps(id: &'static str, label: &'static str, help: &'static str, keys: &'static [KeyboardShortcut]) -> Spec {
+    Spec { id, label, help, keys, scope: Scope::Maps }
 }
 
 /// All commands, in the order of the help page.
@@ -152,6 +158,25 @@ pub const ALL: &[Spec] = &[
         "Along the links, and among layers side by side; with Shift, add to the selection",
         &[plain(Key::ArrowUp), plain(Key::ArrowDown), plain(Key::ArrowLeft), plain(Key::ArrowRight)],
     ),
+    maps(
+        "maps_channel",
+        "Channel before, after",
+        "Show another channel of the layer",
+        &[plain(Key::ArrowLeft), plain(Key::ArrowRight)],
+    ),
+    maps(
+        "maps_layer",
+        "Layer before, after",
+        "Show another layer, in the order of computing",
+        &[plain(Key::ArrowUp), plain(Key::ArrowDown)],
+    ),
+    maps(
+        "maps_cell",
+        "Move the cell",
+        "Explain a neighbouring cell of the channel",
+        &[shift(Key::ArrowLeft), shift(Key::ArrowRight), shift(Key::ArrowUp), shift(Key::ArrowDown)],
+    ),
+    maps("maps_back", "All channels", "Go back from one channel to all of them", &[plain(Key::Escape)]),
 ];
 
 /// The topics of the help page with the commands that each shows; one that no topic names stands under [`OTHER`].
@@ -185,6 +210,7 @@ pub const TOPICS: &[(&str, &[&str])] = &[
         ],
     ),
     ("Train", &["train", "pause", "stop", "stop_best", "find_rate", "enqueue", "reduce_memory", "check_device"]),
+    ("Feature maps", &["maps_channel", "maps_layer", "maps_cell", "maps_back"]),
     ("Files", &["new", "open", "save", "save_as", "close", "copy_cost_csv", "copy_cost_markdown"]),
 ];
 /// The topic of all other commands.
@@ -285,9 +311,13 @@ mod tests {
 
     #[test]
     fn no_two_commands_share_a_key_or_an_id() {
-        let keys: Vec<_> = ALL.iter().flat_map(|spec| spec.keys).collect();
-        for (i, key) in keys.iter().enumerate() {
-            assert!(keys[i + 1..].iter().all(|other| other != key), "{key:?} twice");
+        // Canvas and maps never have the keyboard at once; the window's keys hold everywhere.
+        for own in [Scope::Canvas, Scope::Maps] {
+            let held = |spec: &&Spec| spec.scope == Scope::Window || spec.scope == own;
+            let keys: Vec<_> = ALL.iter().filter(held).flat_map(|spec| spec.keys).collect();
+            for (i, key) in keys.iter().enumerate() {
+                assert!(keys[i + 1..].iter().all(|other| other != key), "{key:?} twice");
+            }
         }
         for (i, spec) in ALL.iter().enumerate() {
             assert!(ALL[i + 1..].iter().all(|other| other.id != spec.id), "{} twice", spec.id);

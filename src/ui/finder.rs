@@ -273,7 +273,8 @@ fn entries(ctx: &egui::Context, cx: &PanelCx<'_>, panels: &[Box<dyn Panel>]) -> 
         words: if matches!(kind, "Add layer" | "Go to layer") { String::new() } else { words(title).to_owned() },
     };
     let mut list = Vec::new();
-    for spec in command::ALL.iter().filter(|spec| !matches!(spec.id, "palette" | "walk")) {
+    let is_offered = |spec: &&command::Spec| spec.scope != Scope::Maps && !matches!(spec.id, "palette" | "walk");
+    for spec in command::ALL.iter().filter(is_offered) {
         let needs_none = matches!(spec.id, "fit" | "actual_size" | "select_all" | "paste" | "add" | "out");
         if spec.scope == Scope::Canvas && !needs_none && cx.selection.is_empty() {
             if spec.id == "freeze" {
