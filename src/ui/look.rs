@@ -3,6 +3,70 @@
 use crate::engine::protocol::{self, Cell, ExplainReport, ImageRef, SenseReport, SpreadReport};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
+
+/// The kinds of questions, each with an answer of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Feature maps and the answer of the network.
+    Probe,
+    /// How a cell came to be.
+    Explain,
+    /// What a cell sees.
+    Sense,
+    /// Histograms.
+    Spread,
+}
+
+impl Kind {
+    /// All of them, in the order that they are asked in.
+    pub const ALL: [Self; 4] = [Self::Probe, Self::Explain, Self::Sense, Self::Spread];
+}
+
+/// In what the answer on show differs from what is asked now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Differs {
+    /// Other weights: another run, or before and after it.
+    Weights,
+    /// The network before it was changed.
+    Network,
+    /// Another image.
+    Image,
+    /// Another layer.
+    Layer,
+    /// Another cell.
+    Cell,
+    /// Filters over another input channel, or other input maps.
+    Channel,
+}
+
+impl Differs {
+    /// What the answer on show is of, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Weights => "of the weights before",
+            Self::Network => "of the network before the change",
+            Self::Image => "of the image before",
+            Self::Layer => "of the layer before",
+            Self::Cell => "of the cell before",
+            Self::Channel => "of the channels before",
+        }
+    }
+
+    /// Whether what the network says of the image is of another time or image, and not the maps only.
+    pub fn is_of_answer(self) -> bool {
+        matches!(self, Self::Weights | Self::Network | Self::Image)
+    }
+}
+
+/// An answer on show that is no longer what is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stale {
+    /// In what.
+    pub differs: Differs,
+    /// Since when, or since the last answer that came meanwhile.
+    pub since: Instant,
+}
 
 /// Whose weights.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,6 +99,20 @@ pub struct Look {
     pub sense: Option<Cell>,
     /// Whether histograms are wanted.
     pub spread: bool,
+}
+
+impl Look {
+    /// In what an answer to another look differs from what this one asks, the weightiest first.
+    pub fn differs(&self, of: &Self) -> Option<Differs> {
+        let found = [
+            (self.whose != of.whose, Differs::Weights),
+            (self.image != of.image, Differs::Image),
+            (self.layer != of.layer, Differs::Layer),
+            ((self.cell, self.sense) != (of.cell, of.sense), Differs::Cell),
+            ((self.filter_channel, self.first_map) != (of.filter_channel, of.first_map), Differs::Channel),
+        ];
+        found.into_iter().find_map(|(is_other, differs)| is_other.then_some(differs))
+    }
 }
 
 /// One channel of a feature map, ready to draw.
@@ -126,6 +204,8 @@ pub struct LookView {
     pub sensed: Option<Arc<SenseReport>>,
     /// Histograms.
     pub spread: Option<Arc<SpreadReport>>,
+    /// Which of these answers are no longer what is asked, by kind.
+    pub stale: [Option<Stale>; 4],
     /// Why there is no answer, if so.
     pub problem: Option<String>,
     /// Whose weights they are, in words.
@@ -136,4 +216,45 @@ pub struct LookView {
     pub offered: Option<(u64, ImageRef)>,
     /// The folder of the run that snapshots are read from.
     pub folder: Option<PathBuf>,
+}
+
+impl LookView {
+    /// Whether the answer of a kind is no longer what is asked, in what, and since when.
+    pub fn stale(&self, kind: Kind) -> Option<Stale> {
+        self.stale.get(kind as usize).copied().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Split;
+
+    #[test]
+    fn an_answer_says_in_what_it_differs_from_what_is_asked() {
+        let image = |index| ImageRef::Item { split: Split::Validation, index };
+        let look = Look {
+            whose: Whose::Run,
+            layer: "c1".into(),
+            image: image(0),
+            filter_channel: None,
+            cell: Some(Cell::new(1, 2, 3)),
+            first_map: 0,
+            sense: None,
+            spread: false,
+        };
+        assert_eq!(look.differs(&look.clone()), None);
+        for (other, differs) in [
+            (Look { whose: Whose::Untrained, ..look.clone() }, Differs::Weights),
+            (Look { image: image(1), ..look.clone() }, Differs::Image),
+            (Look { layer: "s2".into(), ..look.clone() }, Differs::Layer),
+            (Look { cell: Some(Cell::new(1, 2, 4)), ..look.clone() }, Differs::Cell),
+            (Look { first_map: 8, ..look.clone() }, Differs::Channel),
+        ] {
+            assert_eq!(look.differs(&other), Some(differs));
+        }
+        // Another image matters more than another layer: the answer of the network is old then too.
+        let both = Look { image: image(1), layer: "s2".into(), ..look.clone() };
+        assert_eq!(look.differs(&both), Some(Differs::Image));
+    }
 }

@@ -1,7 +1,7 @@
 //! Asks the engine what a look wants to know, one question of a kind at a time, and keeps the answers. Networks that are not
 //! in training are asked of the same worker while it is idle, and of a second one on the CPU while it trains.
 
-use super::look::{Look, LookView, Plane, ProbeView, Whose};
+use super::look::{Differs, Kind, Look, LookView, Plane, ProbeView, Stale, Whose};
 use super::runs::RunState;
 use super::second_engine::SecondEngine;
 use super::session::Session;
@@ -34,15 +34,6 @@ enum Source {
     Stored(PathBuf, u64),
     /// A document as it is now.
     Fresh(u64),
-}
-
-/// The kinds of questions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Probe,
-    Explain,
-    Sense,
-    Spread,
 }
 
 /// The last question of one kind.
@@ -78,6 +69,8 @@ pub(super) struct Looker {
     view: LookView,
     ids: u64,
     asked: [Asked; 4],
+    /// What the answers on show are of, and when they came.
+    shown: [Option<(Source, Look, Instant)>; 4],
     json: Option<(u64, String)>,
     listed_at: Option<Instant>,
     weights: Option<(PathBuf, usize, bool)>,
@@ -108,7 +101,9 @@ impl Looker {
         if self.classes != front.classes {
             self.classes = front.classes.to_vec();
         }
-        let Some(source) = self.source(&look.whose, session, front) else { return };
+        let source = self.source(&look.whose, session, front);
+        self.compare(source.as_ref(), look);
+        let Some(source) = source else { return };
         self.view.whose = match &source {
             Source::Live(_) => session.run_of(front.serial).map_or_else(String::new, |run| run.name.clone()),
             Source::Stored(path, _) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
@@ -123,7 +118,7 @@ impl Looker {
             Source::Live(_) => session.run_of(front.serial).and_then(|run| run.steps.last()).map(|step| step.step),
             _ => None,
         };
-        for kind in [Kind::Probe, Kind::Explain, Kind::Sense, Kind::Spread] {
+        for kind in Kind::ALL {
             if let Some(key) = part(kind, look)
                 && self.is_due(kind, &source, &key, step, session)
                 && let Err(error) = self.send(kind, &source, key, step, session, front, ctx)
@@ -132,10 +127,27 @@ impl Looker {
             }
         }
         if look.cell.is_none() {
-            self.view.explained = None;
+            (self.view.explained, self.shown[Kind::Explain as usize]) = (None, None);
         }
         if look.sense.is_none() {
-            self.view.sensed = None;
+            (self.view.sensed, self.shown[Kind::Sense as usize]) = (None, None);
+        }
+    }
+
+    /// Notes which answers on show are not of what is asked now. Before a run's first step only the look counts.
+    fn compare(&mut self, source: Option<&Source>, look: &Look) {
+        for kind in Kind::ALL {
+            let of = self.shown[kind as usize].as_ref();
+            let differs = of.zip(part(kind, look)).and_then(|((from, of, at), now)| {
+                let other = source.filter(|source| *source != from).map(|source| match (source, from) {
+                    (Source::Fresh(_), Source::Fresh(_)) => Differs::Network,
+                    _ => Differs::Weights,
+                });
+                Some((other.or_else(|| now.differs(of))?, *at))
+            });
+            let old = self.view.stale[kind as usize];
+            self.view.stale[kind as usize] = differs
+                .map(|(differs, at)| Stale { differs, since: old.map_or_else(Instant::now, |old| old.since.max(at)) });
         }
     }
 
@@ -303,6 +315,8 @@ impl Looker {
         let fits = asked.id == id;
         if fits {
             asked.is_waiting = false;
+            let key = asked.key.clone();
+            self.shown[kind as usize] = key.map(|(source, look)| (source, look, Instant::now()));
             self.view.problem = None;
         }
         fits

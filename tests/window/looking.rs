@@ -9,13 +9,17 @@ use striate::ui::dialogs::Purpose;
 use striate::ui::look::ProbeView;
 
 fn window(storage: &Path) -> Window {
+    sized_window(storage, [1_600.0, 1_400.0])
+}
+
+fn sized_window(storage: &Path, size: [f32; 2]) -> Window {
     let folder = storage.to_path_buf();
     let dialogs = answer(move |purpose| match purpose {
         Purpose::Image => Some(folder.join("seven.png")),
         Purpose::Picture(name) => Some(folder.join(name)),
         _ => None,
     });
-    let mut window = open([1_600.0, 1_400.0], Options { dialogs: Some(dialogs), ..options(storage) });
+    let mut window = open(size, Options { dialogs: Some(dialogs), ..options(storage) });
     wait(&mut window, "the data", |window| !window.state().data().classes.is_empty());
     tab(&mut window, "Feature maps");
     window
@@ -72,7 +76,7 @@ fn an_untrained_network_is_looked_into_and_any_cell_explained_by_mouse_and_keys(
     window.get_by_label_contains("tanh(x) at x = ");
     assert!(value.abs() <= 1.0);
     // The cell in the middle of the tile sees a 5 x 5 window of the 32 x 32 image.
-    window.get_by_label_contains("The cell sees 5 × 5 px");
+    window.get_by_label_contains("Receptive field 5 × 5 px");
 
     // Right is the next channel; down is the next layer; Escape goes back to all channels. The click on the tile is enough
     // for the keys to come here and not to the canvas.
@@ -91,7 +95,7 @@ fn an_untrained_network_is_looked_into_and_any_cell_explained_by_mouse_and_keys(
     window.get_by_label_contains(" / 4 = ");
 
     // What really moves the cell, by gradient.
-    window.get_by_label("What really moves it").click();
+    window.get_by_label("Effective field").click();
     wait(&mut window, "the effective field", |window| window.state().look().sensed.is_some());
     steps(&mut window, 2);
     window.get_by_label_contains("95 % from ");
@@ -254,4 +258,73 @@ fn train_leaves_the_maps_in_sight_and_they_follow_the_weights() {
     assert!(window.query_by_label("Elapsed").is_none());
     window.key_press_modifiers(Modifiers::COMMAND, Key::Enter);
     wait(&mut window, "the charts", |window| window.query_by_label_contains("Elapsed").is_some());
+}
+
+/// Stops the engine's process, or lets it go on: for as long as it stands still there is no answer.
+fn hold(window: &Window, signal: &str) {
+    let pid = window.state().worker_pid().expect("an engine");
+    assert!(std::process::Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
+}
+
+#[test]
+#[cfg(unix)]
+fn what_is_of_the_image_or_layer_before_says_so_until_the_engine_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut window = window(folder.path());
+    wait_for_layer(&mut window, "c1");
+    steps(&mut window, 3);
+    let note = |window: &Window, of: &str| {
+        window.query_all_by_label_contains("Asking the engine…").any(|node| format!("{node:?}").contains(of))
+    };
+    assert!(!note(&window, "before"));
+    // A picture has no mean, which equals nothing: its pixels are compared.
+    let pixels = |window: &Window| probe(window).and_then(|probe| probe.image).map(|image| image.pixels);
+    let first = pixels(&window);
+
+    hold(&window, "-STOP");
+    window.get_by_label("Next image").click();
+    wait(&mut window, "a word on the old image", |window| note(window, "of the image before"));
+    assert_eq!(pixels(&window), first);
+    hold(&window, "-CONT");
+    wait(&mut window, "the new image", |window| pixels(window) != first);
+    steps(&mut window, 3);
+    assert!(!note(&window, "before"));
+
+    // Another layer: the maps of the one before stay, cannot be clicked, and say so.
+    window.get_by_role_and_label(Role::Button, "Channel 2").click();
+    steps(&mut window, 2);
+    explained(&mut window, "c1", 2);
+    hold(&window, "-STOP");
+    window.key_press(Key::ArrowDown);
+    wait(&mut window, "a word on the old layer", |window| note(window, "of the layer before"));
+    window.get_by_role_and_label(Role::Button, "Channel 5").click();
+    steps(&mut window, 3);
+    assert!(window.query_by_label_contains("Enlarged channel").is_none());
+    hold(&window, "-CONT");
+    wait_for_layer(&mut window, "s2");
+    assert!(!note(&window, "before"));
+}
+
+#[test]
+fn sums_and_answers_are_in_sight_in_a_window_of_the_usual_size_and_in_a_small_one() {
+    // The window's size, and where the inspector begins: 304 points from the right.
+    for size in [[1_440.0, 900.0], [1_000.0, 640.0]] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut window = sized_window(folder.path(), size);
+        wait_for_layer(&mut window, "c1");
+        let channel = window.get_by_role_and_label(Role::Button, "Channel 2");
+        channel.scroll_to_me();
+        channel.click();
+        steps(&mut window, 2);
+        explained(&mut window, "c1", 2);
+        let products = window.get_by_label("Products of channel 0").rect();
+        // A sign and a sum of six characters stand to the right of the products.
+        assert!(products.right() + 70.0 <= size[0] - 304.0, "{products:?} in {size:?}");
+        let picture = window.get_by_label("Input image").rect();
+        assert!(picture.height() >= 70.0, "{picture:?} in {size:?}");
+        let likeliest = window.get_all_by_label_contains("Class: ").next().unwrap().rect();
+        if size[1] >= 900.0 {
+            assert!(likeliest.bottom() <= size[1] - 26.0, "{likeliest:?} in {size:?}");
+        }
+    }
 }

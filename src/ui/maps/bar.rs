@@ -159,14 +159,14 @@ impl MapsPanel {
     }
 
     /// Which image: from the data by its number, a file, the clipboard, or the pad.
-    pub(super) fn source_ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+    pub(super) fn source_ui(&mut self, cx: &PanelCx<'_>, width: f32, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         let shown = match &self.source {
             Source::Data(split) => split_name(*split).into(),
             Source::File(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             Source::Pasted(_) => "Pasted picture".into(),
             Source::Drawn => "Drawing pad".to_owned(),
         };
-        let combo = egui::ComboBox::from_id_salt("source").width(160.0).truncate().selected_text(shown.as_str());
+        let combo = egui::ComboBox::from_id_salt("source").width(width - 8.0).truncate().selected_text(shown.as_str());
         let combo = combo.show_ui(ui, |ui| {
             for split in [Split::Validation, Split::Train, Split::Test] {
                 let source = Source::Data(split);

@@ -16,6 +16,11 @@ use egui::{Rect, RichText, ScrollArea, Sense, Stroke, StrokeKind, Ui, Vec2, pos2
 const PAGE: usize = 8;
 /// Side of an input map beside its patch.
 const THUMB: f32 = 64.0;
+/// Largest cell of a grid, and the smallest without a number.
+const CELLS: (f32, f32) = (36.0, 5.0);
+/// Room of a sign between grids, and of a sum at the end.
+const SIGN: f32 = 22.0;
+const SUM: f32 = 56.0;
 
 /// Pictures of the input maps.
 #[derive(Debug, Default)]
@@ -33,14 +38,14 @@ impl Textures {
             fill(&mut self.sources, "source-maps", planes.iter(), true, Colors::BySign, ui);
         }
         let tokens = Tokens::of(ui);
-        ScrollArea::both().auto_shrink([false; 2]).show(ui, |ui| {
+        ScrollArea::vertical().auto_shrink([false; 2]).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 4.0;
             let is_map = report.shape.len() == 3;
-            ui.horizontal(|ui| {
+            ui.horizontal_wrapped(|ui| {
                 ui.label(
                     RichText::new(format!("{}, {}", report.layer, report.cell.label(is_map))).color(tokens.text_strong),
                 )
-                .on_hover_text("Channels, rows and columns are counted from 0");
+                .on_hover_text("Channels, rows and columns are numbered from 0, as PyTorch's indices are");
                 let value = format!("= {}", number(f64::from(report.value)));
                 ui.label(RichText::new(value).color(tokens.accent).size(size::FONT_HEADING))
                     .on_hover_text("The number that the tensor holds");
@@ -52,7 +57,7 @@ impl Textures {
             for (at, step) in report.steps.iter().enumerate() {
                 ui.add_space(2.0);
                 let number = if many { format!("{}. ", at + 1) } else { String::new() };
-                ui.horizontal(|ui| {
+                ui.horizontal_wrapped(|ui| {
                     ui.label(RichText::new(format!("{number}{}", step.op)).color(tokens.text_strong));
                     kit::weak(ui, reads(step));
                 });
@@ -118,10 +123,8 @@ impl Textures {
             pages_ui(first, rows.len(), first_map, ui);
         }
         let columns = columns(window.columns, window.rows);
-        let room = ui.available_width() - if maps.is_empty() { 0.0 } else { THUMB + 8.0 } - 130.0;
-        // Numbers of the usual kernels stay readable, if need be by scrolling sideways.
-        let least = if columns <= 7 { READABLE } else { 9.0 };
-        let side = (room / (3 * columns) as f32).clamp(least, 34.0);
+        let thumb = if maps.is_empty() { 0.0 } else { THUMB + 8.0 };
+        let (lines, side) = Lines::of(ui.available_width() - thumb, columns);
         let most = |of: fn(&Products) -> &[f32]| {
             rows.iter().flat_map(|row| of(row).iter()).fold(0.0_f32, |most, value| most.max(value.abs()))
         };
@@ -130,37 +133,49 @@ impl Textures {
         let largest = rows.iter().flat_map(product).fold(0.0_f32, |most, value| most.max(value.abs()));
         for &at in ranked.iter().skip(first).take(PAGE) {
             let Some(row) = rows.get(at) else { continue };
+            let products = product(row);
+            let grid =
+                |values, scale, name| Grid { values, taps: &window.taps, columns, side, scale, marked: None, name };
+            let channel = row.channel;
+            let names = [
+                format!("Input of channel {channel}"),
+                format!("Weights over channel {channel}"),
+                format!("Products of channel {channel}"),
+            ];
+            let parts = [
+                (grid(&row.patch, patches, names[0].as_str()), "×"),
+                (grid(&row.kernel, kernels, names[1].as_str()), "="),
+                (grid(&products, Scale::signed(largest), names[2].as_str()), "Σ"),
+            ];
             ui.horizontal(|ui| {
                 if let Some((index, map)) = maps.iter().enumerate().find(|(_, map)| map.channel == row.channel) {
                     self.source_ui(step, index, map, window, ui);
                 }
-                let products = product(row);
-                let grid =
-                    |values, scale, name| Grid { values, taps: &window.taps, columns, side, scale, marked: None, name };
-                let channel = row.channel;
-                let names = [
-                    format!("Input of channel {channel}"),
-                    format!("Weights over channel {channel}"),
-                    format!("Products of channel {channel}"),
-                ];
-                let parts = [
-                    (grid(&row.patch, patches, names[0].as_str()), "×"),
-                    (grid(&row.kernel, kernels, names[1].as_str()), "="),
-                    (grid(&products, Scale::signed(largest), names[2].as_str()), "Σ"),
-                ];
-                for (grid, sign) in &parts {
-                    let (response, under) = grid.ui(ui);
-                    if let Some(at) = under {
-                        response.on_hover_ui(|ui| {
-                            let [x, w, p] = [&parts[0].0, &parts[1].0, &parts[2].0].map(|grid| grid.words(at));
-                            ui.label(format!("{x} × {w} = {p}"));
-                            kit::weak(ui, format!("row {}, column {} of the window", at / columns, at % columns));
+                ui.vertical(|ui| {
+                    for line in lines.ranges() {
+                        ui.horizontal(|ui| {
+                            ui.spacing_mut().item_spacing.x = 5.0;
+                            for (grid, sign) in parts.get(line.clone()).unwrap_or_default() {
+                                let (response, under) = grid.ui(ui);
+                                if let Some(at) = under {
+                                    response.on_hover_ui(|ui| {
+                                        let [x, w, p] =
+                                            [&parts[0].0, &parts[1].0, &parts[2].0].map(|grid| grid.words(at));
+                                        ui.label(format!("{x} × {w} = {p}"));
+                                        let (y, x) = (at / columns, at % columns);
+                                        kit::weak(ui, format!("row {y}, column {x} of the window"));
+                                    });
+                                }
+                                ui.label(*sign);
+                            }
+                            if line.end == parts.len() {
+                                let hover = format!("The sum of the products of input channel {channel}");
+                                let sum = RichText::new(number(row.sum)).color(Tokens::of(ui).text_strong);
+                                ui.add(egui::Label::new(sum).extend()).on_hover_text(hover);
+                            }
                         });
                     }
-                    ui.label(*sign);
-                }
-                let hover = format!("The sum of the products of input channel {channel}");
-                ui.label(RichText::new(number(row.sum)).color(Tokens::of(ui).text_strong)).on_hover_text(hover);
+                });
             });
         }
     }
@@ -176,7 +191,7 @@ impl Textures {
         ui: &mut Ui,
     ) {
         let columns = columns(window.columns, window.rows);
-        let side = ((ui.available_width() - THUMB - 24.0) / columns as f32).clamp(9.0, 34.0);
+        let side = ((ui.available_width() - THUMB - 24.0) / columns as f32).clamp(CELLS.1, CELLS.0);
         let (low, high) =
             patch.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
         ui.horizontal(|ui| {
@@ -214,6 +229,42 @@ impl Textures {
     }
 }
 
+/// How many lines patch, kernel and products take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lines {
+    One,
+    Two,
+    Three,
+}
+
+impl Lines {
+    /// The fewest lines with readable numbers, and the side of a cell; without numbers if they cannot be had.
+    fn of(room: f32, columns: usize) -> (Self, f32) {
+        let columns = columns.max(1) as f32;
+        // Products end with their sum; the longest line decides.
+        let side = |lines: Self| match lines {
+            Self::One => (room - 3.0 * SIGN - SUM) / (3.0 * columns),
+            Self::Two => ((room - 2.0 * SIGN) / (2.0 * columns)).min((room - SIGN - SUM) / columns),
+            Self::Three => (room - SIGN - SUM) / columns,
+        };
+        let all = [Self::One, Self::Two, Self::Three];
+        let readable = all.into_iter().find(|&lines| side(lines) >= READABLE);
+        let visible = || all.into_iter().find(|&lines| side(lines) >= CELLS.1);
+        let lines = readable.or_else(visible).unwrap_or(Self::Three);
+        // A whole number of points keeps the lines between cells even.
+        (lines, side(lines).floor().clamp(CELLS.1, CELLS.0))
+    }
+
+    /// Which of the three parts stand in each line.
+    fn ranges(self) -> &'static [std::ops::Range<usize>] {
+        match self {
+            Self::One => &[0..3],
+            Self::Two => &[0..2, 2..3],
+            Self::Three => &[0..1, 1..2, 2..3],
+        }
+    }
+}
+
 fn pages_ui(first: usize, count: usize, first_map: &mut u32, ui: &mut Ui) {
     ui.horizontal(|ui| {
         let last = (first + PAGE).min(count);
@@ -223,15 +274,8 @@ fn pages_ui(first: usize, count: usize, first_map: &mut u32, ui: &mut Ui) {
         if previous.on_hover_text("Input channels that contribute more").clicked() {
             *first_map = to(first.saturating_sub(PAGE));
         }
-        kit::weak(
-            ui,
-            format!(
-                "Input channels {} to {} of {}, the largest sums first",
-                first + 1,
-                last,
-                text::count(count as u64)
-            ),
-        );
+        let words = format!("Sums {} to {last} of {}, the largest first", first + 1, text::count(count as u64));
+        kit::weak(ui, words).on_hover_text("One sum for each input channel, ordered by its size without the sign");
         let next = ui.add_enabled(last < count, egui::Button::new("›").small());
         next.widget_info(|| super::bar::labeled(egui::Role::Button, "Smaller sums".into()));
         if next.on_hover_text("Input channels that contribute less").clicked() {
@@ -338,4 +382,33 @@ fn joined(terms: &[f32], sign: &str) -> String {
 
 fn place(cell: Cell) -> String {
     format!("channel {}, row {}, column {} before", cell.channel, cell.y, cell.x)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_stay_in_sight_at_any_width_and_numbers_stay_readable_where_they_can() {
+        let width = |lines: Lines, side: f32, columns: usize| {
+            let grid = side * columns as f32;
+            match lines {
+                Lines::One => 3.0 * (grid + SIGN) + SUM,
+                Lines::Two => (2.0 * (grid + SIGN)).max(grid + SIGN + SUM),
+                Lines::Three => grid + SIGN + SUM,
+            }
+        };
+        for columns in [1, 2, 3, 5, 7, 11, 16, 32] {
+            for room in [250_u16, 320, 460, 520, 700, 1_200].map(f32::from) {
+                let (lines, side) = Lines::of(room, columns);
+                assert!(width(lines, side, columns) <= room, "{columns} columns in {room}: {lines:?} of {side}");
+            }
+        }
+        // 5 × 5 with numbers: 3 · 5 · 26 + 3 · 22 + 56 = 512 in one line, 2 · 5 · 26 + 2 · 22 = 304 in two, 208 in three.
+        assert_eq!(Lines::of(512.0, 5), (Lines::One, READABLE));
+        assert_eq!(Lines::of(511.0, 5).0, Lines::Two);
+        assert_eq!(Lines::of(303.0, 5).0, Lines::Three);
+        // 11 × 11 never has readable numbers in 300: as few lines as are visible.
+        assert_eq!(Lines::of(300.0, 11), (Lines::One, 5.0));
+    }
 }

@@ -8,13 +8,15 @@ mod grid;
 mod history;
 mod pad;
 mod picture;
+mod room;
 mod scale;
 mod spread;
+mod stale;
 mod tiles;
 
 use super::atlas::Atlas;
 use super::kit;
-use super::look::{Look, Plane, ProbeView, Whose};
+use super::look::{Kind, Look, Plane, ProbeView, Whose};
 use super::{Panel, PanelCx, UiCommand};
 use crate::data::Split;
 use crate::engine::protocol::{Cell, ImageRef};
@@ -23,6 +25,7 @@ use crate::layers::Family;
 use egui::{Key, Modifiers, Ui};
 use history::History;
 use pad::Pad;
+use room::Room;
 use scale::Colors;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -60,6 +63,14 @@ struct Pin {
     plane: Plane,
 }
 
+/// A channel to go to, once its layer is the selected one.
+#[derive(Clone, Debug)]
+struct Goal {
+    layer: String,
+    op: String,
+    cell: Cell,
+}
+
 /// What the textures hold.
 type Key3 = (u64, bool, Colors);
 
@@ -73,6 +84,8 @@ pub struct MapsPanel {
     mode: Mode,
     /// The layer, and the op inside it that is looked at instead.
     inner: Option<(String, String)>,
+    /// What passes through the layer, if it is bypassed.
+    passes: Option<String>,
     layer: String,
     /// Since when it is this one.
     since: Option<Instant>,
@@ -84,6 +97,9 @@ pub struct MapsPanel {
     hovered: Option<Cell>,
     /// The enlarged map appears now and takes the keys.
     takes_focus: bool,
+    /// Since when a first explanation is awaited.
+    waits: Option<Instant>,
+    goal: Option<Goal>,
     first_map: u32,
     sense: bool,
     pins: Vec<Pin>,
@@ -108,6 +124,7 @@ impl Default for MapsPanel {
             whose: Whose::default(),
             mode: Mode::default(),
             inner: None,
+            passes: None,
             layer: String::new(),
             since: None,
             shared: false,
@@ -116,6 +133,8 @@ impl Default for MapsPanel {
             chosen: None,
             hovered: None,
             takes_focus: false,
+            waits: None,
+            goal: None,
             first_map: 0,
             sense: false,
             pins: Vec::new(),
@@ -161,11 +180,18 @@ impl Panel for MapsPanel {
         let Some(layer) = cx.document.graph.name_path(&ids) else { return };
         self.take_pictures(cx, ui);
         self.follow(&layer);
+        self.passes = passes(cx, node);
         self.bar_ui(cx, node, ui, out);
-        let probe = cx.look.probe.as_deref().filter(|probe| probe.layer == self.looked());
-        if let Some(probe) = probe {
+        if let Some(source) = &self.passes {
+            let text = format!("{layer} is bypassed: shown is what passes through it, the output of {source}.");
+            kit::weak(ui, text).on_hover_text("Take it up again with Ctrl+B on the canvas to see its own maps");
+        }
+        // What came last, and whether it is of this layer.
+        let answered = cx.look.probe.as_deref();
+        if let Some(probe) = answered {
             self.update(probe, ui);
         }
+        let probe = answered.filter(|probe| probe.layer == self.looked());
         self.keys(cx, node, probe, ui, out);
         if let Some(problem) = &cx.look.problem {
             let tokens = super::theme::Tokens::of(ui);
@@ -174,26 +200,35 @@ impl Panel for MapsPanel {
         ui.add_space(2.0);
         // Over which cell the pointer is, is found anew in every frame; the image shows the one of the frame before.
         let before = self.hovered.take().filter(|_| !self.is_held());
+        let has_cell = self.mode == Mode::Maps && self.chosen.is_some();
+        let room = Room::of(ui.available_size(), has_cell);
         let frame = egui::Frame::new().inner_margin(egui::Margin { left: 0, right: 12, top: 0, bottom: 0 });
         egui::Panel::left("maps-image")
-            .exact_size(picture::WIDTH + 22.0)
+            .exact_size(room.width() + 22.0)
             .resizable(false)
+            .show_separator_line(true)
             .frame(frame)
-            .show(ui, |ui| self.image_ui(cx, cx.look.probe.as_deref(), before.or(self.chosen), ui, out));
-        egui::CentralPanel::no_frame().show(ui, |ui| match (self.mode, probe) {
-            (Mode::Spread, _) => spread::spread_ui(cx, ui, out),
+            .show(ui, |ui| self.image_ui(cx, answered, before.or(self.chosen), room, ui, out));
+        let frame = egui::Frame::new().inner_margin(egui::Margin { left: 8, right: 0, top: 0, bottom: 0 });
+        egui::CentralPanel::no_frame().frame(frame).show(ui, |ui| match (self.mode, answered) {
+            (Mode::Spread, _) => spread::spread_ui(cx, &mut self.goal, ui, out),
             (Mode::History, _) => self.history.ui(cx, &self.layer, self.shared, self.colors, ui, out),
             (_, None) => {
-                let text = "The engine is asked for this layer.";
                 // An answer comes within a few frames as a rule: nothing flashes up for that.
                 let is_slow = self.since.is_none_or(|since| since.elapsed() > PATIENCE);
                 ui.ctx().request_repaint_after(PATIENCE);
                 if cx.look.problem.is_none() && is_slow {
-                    kit::empty_ui(ui, "Looking", text, None);
+                    kit::empty_ui(ui, stale::ASKING, "What this layer makes of the image comes next.", None);
                 }
             }
             (Mode::Maps, Some(probe)) if self.chosen.is_some() => self.cell_ui(cx, probe, ui),
-            (_, Some(probe)) => self.tiles_ui(probe, ui),
+            (_, Some(probe)) => {
+                let stale = cx.look.stale(Kind::Probe);
+                stale::faded_ui(cx.look, stale, ui, |ui| self.tiles_ui(probe, ui));
+                if probe.layer != self.looked() {
+                    self.hovered = None;
+                }
+            }
         });
         out.push(UiCommand::Look(Box::new(self.look())));
     }
@@ -213,8 +248,9 @@ fn chosen(graph: &Graph, selection: &[NodeId]) -> Option<NodeId> {
 impl MapsPanel {
     /// The path that is looked at: the layer's, or that of the op inside it that was chosen.
     fn looked(&self) -> &str {
-        match &self.inner {
-            Some((layer, inner)) if *layer == self.layer => inner,
+        match (&self.inner, &self.passes) {
+            (Some((layer, inner)), _) if *layer == self.layer => inner,
+            (_, Some(source)) => source,
             _ => &self.layer,
         }
     }
@@ -230,6 +266,14 @@ impl MapsPanel {
             if self.mode == Mode::Filters {
                 self.mode = Mode::Maps;
             }
+        }
+        if self.goal.as_ref().is_some_and(|goal| goal.layer == self.layer)
+            && let Some(goal) = self.goal.take()
+        {
+            self.mode = Mode::Maps;
+            self.chosen = Some(goal.cell);
+            self.takes_focus = true;
+            self.inner = (goal.op != goal.layer).then_some((goal.layer, goal.op));
         }
     }
 
@@ -345,6 +389,15 @@ impl MapsPanel {
             self.chosen = Some(Cell::new(0, height / 2, width / 2));
         }
     }
+}
+
+/// What passes through a bypassed layer: the path of the op, or the name of the input, that gives it.
+fn passes(cx: &PanelCx<'_>, node: NodeId) -> Option<String> {
+    cx.graph().node(node).filter(|node| node.bypassed)?;
+    let value = cx.plan.node(cx.path, node)?.output?;
+    let program = &cx.plan.program;
+    let op = program.ops.iter().find(|op| op.outputs.contains(&value)).map(|op| op.path.clone());
+    op.or_else(|| program.inputs.iter().find(|input| input.value == value).map(|input| input.name.clone()))
 }
 
 /// The layer before or after another in the order of computing.

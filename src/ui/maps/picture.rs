@@ -1,49 +1,85 @@
 //! The image that the network looks at, what the cell under the pointer sees of it, and what the network says it is.
 
-use super::{MapsPanel, Source};
+use super::room::Room;
+use super::{MapsPanel, Mode, Source, stale};
 use crate::engine::protocol::Cell;
 use crate::op::ValueId;
 use crate::plan::{Sight, sight};
-use crate::text;
 use crate::ui::data_panel::fit;
 use crate::ui::kit;
-use crate::ui::look::{Plane, ProbeView};
+use crate::ui::look::{Kind, Plane, ProbeView};
 use crate::ui::theme::{self, Tokens};
 use crate::ui::{PanelCx, UiCommand};
 use egui::{Rect, RichText, ScrollArea, Sense, Ui, pos2, vec2};
 
-/// Width of the image and of what stands below it.
-pub(super) const WIDTH: f32 = 184.0;
+/// Side of the picture beside a pad: the pad shows the same, larger.
+const BESIDE_PAD: f32 = 64.0;
 
 impl MapsPanel {
+    /// The image, where it comes from, and what the network says of it.
     pub(super) fn image_ui(
         &mut self,
         cx: &PanelCx<'_>,
         probe: Option<&ProbeView>,
         cell: Option<Cell>,
+        room: Room,
         ui: &mut Ui,
         out: &mut Vec<UiCommand>,
     ) {
-        let height = ui.available_height();
+        // Maps of another layer are of the same image: what stands here is none the older for that.
+        let stale = cx.look.stale(Kind::Probe).filter(|stale| stale.differs.is_of_answer());
+        let is_drawn = self.source == Source::Drawn;
+        let has_cell = self.mode == Mode::Maps && self.chosen.is_some();
         ScrollArea::vertical().auto_shrink([false; 2]).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 4.0;
-            ui.set_max_width(WIDTH + 8.0);
-            // In a low panel the answer below the image matters more than the image's size.
-            let side = (height - 190.0).clamp(96.0, WIDTH);
-            self.source_ui(cx, ui, out);
-            if self.source == Source::Drawn {
-                self.pad.ui(ui, side.max(140.0));
-            }
-            let Some(probe) = probe else { return };
-            self.picture_ui(cx, probe, cell, side, ui);
-            says_ui(probe, ui);
+            ui.horizontal_top(|ui| {
+                ui.vertical(|ui| {
+                    ui.set_width(room.column);
+                    self.source_ui(cx, room.column, ui, out);
+                    // With a cell open the picture with its frame comes first; the pad waits below.
+                    if is_drawn && !has_cell {
+                        self.pad.ui(ui, room.side);
+                    }
+                    let Some(probe) = probe else { return };
+                    if !is_drawn || has_cell || !room.is_beside {
+                        let side = if is_drawn && !has_cell { BESIDE_PAD } else { room.side };
+                        stale::faded_ui(cx.look, stale, ui, |ui| self.picture_ui(cx, probe, cell, side, room, ui));
+                    }
+                    if !room.is_beside {
+                        stale::dimmed_ui(stale, ui, |ui| says_ui(probe, room, ui));
+                    }
+                    if is_drawn && has_cell {
+                        self.pad.ui(ui, room.side);
+                    }
+                });
+                if let Some(probe) = probe.filter(|_| room.is_beside) {
+                    ui.add_space(4.0);
+                    ui.vertical(|ui| {
+                        stale::faded_ui(cx.look, stale, ui, |ui| {
+                            if is_drawn {
+                                self.picture_ui(cx, probe, cell, BESIDE_PAD, room, ui);
+                            }
+                            says_ui(probe, room, ui);
+                        });
+                    });
+                }
+            });
         });
     }
 
-    fn picture_ui(&mut self, cx: &PanelCx<'_>, probe: &ProbeView, cell: Option<Cell>, side: f32, ui: &mut Ui) {
+    fn picture_ui(
+        &mut self,
+        cx: &PanelCx<'_>,
+        probe: &ProbeView,
+        cell: Option<Cell>,
+        side: f32,
+        room: Room,
+        ui: &mut Ui,
+    ) {
         let Some(image) = &probe.image else { return };
-        let (room, response) = ui.allocate_exact_size(vec2(WIDTH, side), Sense::hover());
-        let rect = fit(vec2(image.width as f32, image.height as f32), room);
+        let width = if side < room.side { side } else { room.column };
+        let (place, response) = ui.allocate_exact_size(vec2(width, side), Sense::hover());
+        let rect = fit(vec2(image.width as f32, image.height as f32), place);
         self.input.paint(ui, std::iter::once((0, rect)));
         let Some(size) = input_size(cx) else { return };
         let sensed = cx.look.sensed.as_deref().filter(|sensed| self.sense && Some(sensed.cell) == self.chosen);
@@ -71,12 +107,15 @@ impl MapsPanel {
         ));
         if let Some(seen) = seen {
             let (height, width) = (seen.rows.1 - seen.rows.0, seen.columns.1 - seen.columns.0);
-            kit::weak(ui, format!("The cell sees {height} × {width} px of it"))
-                .on_hover_text("Its theoretical receptive field, clipped at the borders");
+            let text = format!("Receptive field {height} × {width} px");
+            let text = RichText::new(text).small().color(Tokens::of(ui).text_weak);
+            ui.add(egui::Label::new(text).truncate()).on_hover_text(
+                "The pixels that the cell can see: the part of its receptive field that lies inside the image",
+            );
         }
         if self.chosen.is_some() {
-            ui.checkbox(&mut self.sense, "What really moves it").on_hover_text(
-                "The effective receptive field: by how much each pixel would move the clicked cell, from the gradient",
+            ui.checkbox(&mut self.sense, "Effective field").on_hover_text(
+                "Effective receptive field: by how much each pixel would move the clicked cell, from the gradient",
             );
             if let Some(sensed) = sensed {
                 let images = if sensed.images == 1 { "this image".into() } else { format!("{} images", sensed.images) };
@@ -87,20 +126,25 @@ impl MapsPanel {
     }
 }
 
-fn says_ui(probe: &ProbeView, ui: &mut Ui) {
+/// What the data say that it is, and what the network says.
+fn says_ui(probe: &ProbeView, room: Room, ui: &mut Ui) {
     let tokens = Tokens::of(ui);
     if !probe.label.is_empty() {
         kit::weak(ui, format!("It is {}", probe.label)).on_hover_text("What the data say");
     }
     if probe.top.is_empty() {
+        kit::weak(ui, "No classes").on_hover_text("No head of this network judges classes of images");
         return;
     }
-    ui.label(RichText::new("What does it say?").color(tokens.text_strong)).on_hover_text("The five likeliest classes");
-    for (name, share) in probe.top.iter().take(5) {
+    if room.classes > 1 {
+        ui.label(RichText::new("What does it say?").color(tokens.text_strong))
+            .on_hover_text("The likeliest classes, and how sure the network is of each");
+    }
+    for (name, share) in probe.top.iter().take(room.classes) {
         let is_right = probe.label == *name;
         let color = if is_right { tokens.bar } else { tokens.active };
         let text = format!("{name}  {:.1} %", share * 100.0);
-        kit::gauge(ui, *share, WIDTH, color, &text, "Class")
+        kit::gauge(ui, *share, room.answer(), color, &text, "Class")
             .on_hover_text("Probability that the network gives this class");
     }
 }
@@ -112,7 +156,7 @@ fn input_size(cx: &PanelCx<'_>) -> Option<[u64; 2]> {
 }
 
 /// The value of a path in the document's program.
-fn value_of(cx: &PanelCx<'_>, path: &str) -> Option<ValueId> {
+pub(super) fn value_of(cx: &PanelCx<'_>, path: &str) -> Option<ValueId> {
     let below = |own: &str| own == path || own.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
     let op = cx.plan.program.ops.iter().rev().find(|op| below(&op.path));
     let input = || cx.plan.program.inputs.iter().find(|input| input.name == path).map(|input| input.value);
@@ -142,9 +186,4 @@ fn sight_ui(ui: &Ui, seen: Sight, [height, width]: [u64; 2], rect: Rect) {
     );
     ui.interact(inner, ui.scope_id().with("sight"), Sense::hover())
         .widget_info(|| super::bar::labeled(egui::Role::Image, name.clone()));
-}
-
-/// Which of how many, in words.
-pub(super) fn of(at: u64, count: u64) -> String {
-    format!("{} of {}", text::count(at), text::count(count))
 }

@@ -1,8 +1,10 @@
 //! Histograms of weights, activations and gradients, layer by layer, and the channels that give nothing but zero.
 
-use crate::engine::protocol::{Histogram, LayerSpread, SpreadReport};
+use super::{Goal, picture, stale};
+use crate::engine::protocol::{Cell, Histogram, LayerSpread, SpreadReport};
 use crate::text;
 use crate::ui::kit;
+use crate::ui::look::Kind;
 use crate::ui::theme::{Tokens, size};
 use crate::ui::{PanelCx, UiCommand};
 use egui::{Color32, Rect, RichText, ScrollArea, Sense, Ui, pos2, vec2};
@@ -10,16 +12,24 @@ use egui::{Color32, Rect, RichText, ScrollArea, Sense, Ui, pos2, vec2};
 /// Size of one histogram.
 const CHART: [f32; 2] = [150.0, 40.0];
 
-pub(super) fn spread_ui(cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+/// Channels that are named one by one.
+const NAMED: usize = 24;
+
+pub(super) fn spread_ui(cx: &PanelCx<'_>, goal: &mut Option<Goal>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
     let Some(report) = cx.look.spread.as_deref() else {
         if cx.look.problem.is_none() {
-            kit::empty_ui(ui, "Counting", "The engine looks at every layer over some images.", None);
+            kit::empty_ui(ui, stale::ASKING, "Every layer is looked at over some images.", None);
         }
         return;
     };
+    let old = cx.look.stale(Kind::Spread);
+    stale::faded_ui(cx.look, old, ui, |ui| report_ui(cx, report, goal, ui, out));
+}
+
+fn report_ui(cx: &PanelCx<'_>, report: &SpreadReport, goal: &mut Option<Goal>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
     let tokens = Tokens::of(ui);
     ScrollArea::both().auto_shrink([false; 2]).show(ui, |ui| {
-        dead_ui(cx, report, ui, out);
+        dead_ui(cx, report, goal, ui, out);
         egui::Grid::new("spread").num_columns(4).spacing([20.0, 8.0]).show(ui, |ui| {
             for (title, hover) in [
                 ("Layer", "In the order of computing"),
@@ -39,34 +49,56 @@ pub(super) fn spread_ui(cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>)
     });
 }
 
-fn dead_ui(cx: &PanelCx<'_>, report: &SpreadReport, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+fn dead_ui(cx: &PanelCx<'_>, report: &SpreadReport, goal: &mut Option<Goal>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
     let tokens = Tokens::of(ui);
     let mut is_any = false;
     for (path, channels, of) in report.dead() {
         is_any = true;
-        let list: Vec<String> = channels.iter().take(24).map(ToString::to_string).collect();
-        let more = channels.len().saturating_sub(list.len());
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let more = channels.len().saturating_sub(NAMED);
         ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing.x = 6.0;
             let text = format!("{path}: {} of {} channels are dead", channels.len(), text::count(of));
-            let link = ui.link(RichText::new(text).color(tokens.warning));
-            if link.on_hover_text("Select this layer").clicked()
-                && let Some(node) = cx
-                    .graph()
-                    .nodes
-                    .iter()
-                    .find(|node| path == node.name || path.starts_with(&format!("{}.", node.name)))
-            {
-                out.push(UiCommand::Select(vec![node.id]));
-            }
-            kit::weak(ui, format!("channel {}{more}", list.join(", ")))
+            ui.label(RichText::new(text).color(tokens.warning))
                 .on_hover_text("They give nothing but zero in all the images: no gradient reaches what feeds them");
+            for &channel in channels.iter().take(NAMED) {
+                let link = ui.link(channel.to_string());
+                let name = format!("Channel {channel} of {path}");
+                link.widget_info(|| super::bar::labeled(egui::Role::Link, name.clone()));
+                if link.on_hover_text(format!("Show channel {channel} of {path}")).clicked()
+                    && let Some(node) = node_of(cx, path)
+                {
+                    *goal = Goal::new(cx, &node, path, channel);
+                    out.push(UiCommand::Probe { node, image: 0 });
+                }
+            }
+            if more > 0 {
+                kit::weak(ui, format!("and {more} more"));
+            }
         });
     }
     if !is_any {
         kit::weak(ui, "No channel is dead: each gives something other than zero in some image.");
     }
     ui.add_space(size::HALF);
+}
+
+/// The layer that an op belongs to, as a path of ids.
+fn node_of(cx: &PanelCx<'_>, op: &str) -> Option<Vec<crate::graph::NodeId>> {
+    let at = cx.plan.program.ops.iter().position(|node| node.path == op)?;
+    cx.plan.node_of(at).map(<[_]>::to_vec)
+}
+
+impl Goal {
+    /// The middle of a channel of an op.
+    fn new(cx: &PanelCx<'_>, node: &[crate::graph::NodeId], op: &str, channel: u64) -> Option<Self> {
+        let value = picture::value_of(cx, op)?;
+        let middle = |size: u64| size / 2;
+        let cell = match cx.plan.program.value(value).shape.as_map() {
+            Some((_, height, width)) => Cell::new(channel, middle(height), middle(width)),
+            None => Cell::new(channel, 0, 0),
+        };
+        Some(Self { layer: cx.document.graph.name_path(node)?, op: op.to_owned(), cell })
+    }
 }
 
 fn layer_ui(layer: &LayerSpread, ui: &mut Ui) {

@@ -2,14 +2,14 @@
 
 use super::bar::labeled;
 use super::scale::{self, Colors, Scale, fill, number};
-use super::{MapsPanel, Mode, Pin};
+use super::{MapsPanel, Mode, Pin, room, stale};
 use crate::engine::protocol::Cell;
 use crate::text;
 use crate::ui::PanelCx;
 use crate::ui::atlas::Atlas;
 use crate::ui::data_panel::fit;
 use crate::ui::kit;
-use crate::ui::look::{Plane, ProbeView};
+use crate::ui::look::{Kind, Plane, ProbeView};
 use crate::ui::theme::{self, Tokens, size};
 use egui::{EventFilter, FontId, Id, Pos2, Rect, Response, RichText, ScrollArea, Sense, Ui, Vec2, pos2, vec2};
 
@@ -108,17 +108,26 @@ impl MapsPanel {
     pub(super) fn cell_ui(&mut self, cx: &PanelCx<'_>, probe: &ProbeView, ui: &mut Ui) {
         let Some(chosen) = self.chosen else { return };
         // The explanation needs the room: a 5 × 5 kernel with readable numbers takes 520 points.
-        let side = (ui.available_height() - 96.0).min(ui.available_width() * 0.22).clamp(112.0, 260.0);
-        let frame = egui::Frame::new().inner_margin(egui::Margin { left: 0, right: 12, top: 0, bottom: 0 });
-        egui::Panel::left("maps-enlarged").exact_size(side + 14.0).resizable(false).frame(frame).show(ui, |ui| {
-            ScrollArea::vertical().auto_shrink([false; 2]).show(ui, |ui| self.enlarged_ui(probe, chosen, side, ui));
+        let side = (ui.available_height() - 132.0).min(ui.available_width() * 0.26).clamp(96.0, 320.0);
+        let frame = egui::Frame::new().inner_margin(egui::Margin { left: 0, right: 8, top: 0, bottom: 0 });
+        egui::Panel::left("maps-enlarged").exact_size(side + 12.0).resizable(false).frame(frame).show(ui, |ui| {
+            ScrollArea::vertical().auto_shrink([false; 2]).show(ui, |ui| {
+                // Another cell of the same map: the map itself is none the older for it.
+                stale::faded_ui(cx.look, cx.look.stale(Kind::Probe), ui, |ui| {
+                    self.enlarged_ui(probe, chosen, side, ui)
+                });
+            });
         });
-        egui::CentralPanel::no_frame().show(ui, |ui| {
+        let frame = egui::Frame::new().inner_margin(egui::Margin { left: 8, right: 0, top: 0, bottom: 0 });
+        egui::CentralPanel::no_frame().frame(frame).show(ui, |ui| {
             let report = cx.look.explained.as_deref().filter(|report| report.layer == probe.layer);
             if let Some(report) = report {
-                self.explain.ui(report, &mut self.first_map, ui);
-            } else {
-                kit::weak(ui, "The engine is asked how it came to be.");
+                self.waits = None;
+                let stale = cx.look.stale(Kind::Explain);
+                stale::faded_ui(cx.look, stale, ui, |ui| self.explain.ui(report, &mut self.first_map, ui));
+            } else if cx.look.problem.is_none() {
+                let since = *self.waits.get_or_insert_with(std::time::Instant::now);
+                stale::waiting_ui(since, ui);
             }
         });
     }
@@ -134,8 +143,8 @@ impl MapsPanel {
                 self.chosen = None;
             }
             let what = if is_map { "Channel" } else { "Value" };
-            ui.label(RichText::new(format!("{what} {}", chosen.channel)).color(tokens.text_strong))
-                .on_hover_text(super::picture::of(chosen.channel + 1, channels));
+            let title = RichText::new(format!("{what} {}", chosen.channel)).color(tokens.text_strong);
+            ui.add(egui::Label::new(title).truncate()).on_hover_text(counted(channels));
         });
         let index = usize::try_from(if is_map { chosen.channel } else { 0 }).unwrap_or(0);
         let Some(plane) = probe.planes.get(index) else {
@@ -188,7 +197,7 @@ impl MapsPanel {
                 self.pins.push(Pin { title, plane: plane.clone() });
                 self.fill_pins(ui);
             }
-            kit::weak(ui, super::picture::of(chosen.channel + 1, channels));
+            kit::weak(ui, format!("of {}", text::count(channels))).on_hover_text(counted(channels));
         });
     }
 
@@ -254,18 +263,24 @@ impl MapsPanel {
     }
 }
 
+/// How channels are numbered, in words.
+fn counted(channels: u64) -> String {
+    format!(
+        "{} channels, numbered 0 to {} as PyTorch's indices are",
+        text::count(channels),
+        text::count(channels.saturating_sub(1))
+    )
+}
+
 /// Draws tiles that wrap; gives each with its place and the rectangle of its picture.
 fn tiles(atlas: &Atlas, planes: &[Plane], what: &str, ui: &mut Ui) -> Vec<(usize, Response, Rect)> {
-    let side = match planes.len() {
-        0 => {
-            kit::weak(ui, "This layer gave no maps. Choose another.");
-            return Vec::new();
-        }
-        1..=8 => 104.0,
-        9..=24 => 84.0,
-        25..=96 => 64.0,
-        _ => 48.0_f32,
-    };
+    if planes.is_empty() {
+        kit::weak(ui, "This layer gave no maps. Choose another.");
+        return Vec::new();
+    }
+    let pixels = planes.iter().map(|plane| plane.width.max(plane.height)).max().unwrap_or(1);
+    let count = planes.len().min(atlas.len());
+    let side = room::tile_side(count, ui.available_size() - vec2(0.0, size::HALF), pixels, size::HALF);
     let tokens = Tokens::of(ui);
     let mut drawn = Vec::new();
     ui.horizontal_wrapped(|ui| {
@@ -335,12 +350,19 @@ fn outline(ui: &Ui, cell: Cell, is_map: bool, [_, height, width]: [u64; 3], rect
     ui.painter().rect_stroke(place, 0.0, egui::Stroke::new(1.5, color), egui::StrokeKind::Outside);
 }
 
+/// Three short lines that keep their form in a narrow column.
 fn stats_ui(plane: &Plane, ui: &mut Ui) {
-    kit::weak(ui, format!("min {}   max {}", number(f64::from(plane.min)), number(f64::from(plane.max))));
+    let number = |value: f32| number(f64::from(value));
+    let mut line = |text: String, hover: &str| {
+        let text = RichText::new(text).color(Tokens::of(ui).text_weak);
+        ui.add(egui::Label::new(text).extend()).on_hover_text(hover);
+    };
+    line(format!("{} to {}", number(plane.min), number(plane.max)), "Smallest and largest value of this map");
     if plane.mean.is_finite() {
-        let zeros =
-            if plane.zeros.is_finite() { format!("   zeros {:.1} %", plane.zeros * 100.0) } else { String::new() };
-        kit::weak(ui, format!("mean {}{zeros}", number(f64::from(plane.mean))));
+        line(format!("mean {}", number(plane.mean)), "Mean of this map");
+    }
+    if plane.zeros.is_finite() {
+        line(format!("{:.1} % zeros", plane.zeros * 100.0), "Share of values that are exactly zero");
     }
 }
 
