@@ -42,7 +42,12 @@ pub(super) const COLUMNS: [Column; COUNT] = [
     ),
     column("Trainable", "Trainable", 60.0, "Parameters that training changes"),
     column("Frozen", "Frozen", 54.0, "Parameters that stay as they are"),
-    column("Buffers", "Buffers", 54.0, "Running means and variances of batch norm: stored, but no gradient changes them"),
+    column(
+        "Buffers",
+        "Buffers",
+        54.0,
+        "Running means and variances of batch norm: stored, but no gradient changes them",
+    ),
     column("MACs", "MACs", 60.0, "Multiply-adds for one image: one multiplication and one addition together"),
     column(
         "Activations",
