@@ -1,6 +1,7 @@
 //! Small pictures of what a layer does, drawn with its own settings: the window that slides, the padding around the map, the
 //! curve of an activation. They hold for a tiny map; the inspector's figures hold for the real one.
 
+use super::sketches;
 use crate::layers::{Act, Layer, Padding};
 use crate::op::Activation;
 use crate::ui::theme::{Tokens, size};
@@ -43,7 +44,7 @@ pub(super) fn ui(ui: &mut Ui, layer: &Layer) {
             shared(ui, "One mean for each image and group of channels", |image, channel| image == 1 && channel < 3);
         }
         Layer::Dense(_) => dense(ui),
-        _ => {}
+        _ => sketches::ui(ui, layer),
     }
 }
 
@@ -163,11 +164,11 @@ fn sliding(ui: &mut Ui, window: Window) {
     caption(ui, &text);
 }
 
-fn arrow(painter: &Painter, from: Pos2, tokens: &Tokens) {
+pub(super) fn arrow(painter: &Painter, from: Pos2, tokens: &Tokens) {
     painter.arrow(from, vec2(14.0, 0.0), Stroke::new(1.5, tokens.text_weak));
 }
 
-fn caption(ui: &mut Ui, text: &str) {
+pub(super) fn caption(ui: &mut Ui, text: &str) {
     let color = Tokens::of(ui).text_weak;
     ui.label(egui::RichText::new(text).small().color(color));
 }

@@ -3,6 +3,7 @@
 mod diagram;
 mod network;
 mod numbers;
+mod sketches;
 mod thumbs;
 mod training;
 

@@ -152,10 +152,10 @@ impl Textures {
                     self.source_ui(step, index, map, window, ui);
                 }
                 ui.vertical(|ui| {
-                    for line in lines.ranges() {
+                    for &(first, end) in lines.ranges() {
                         ui.horizontal(|ui| {
                             ui.spacing_mut().item_spacing.x = 5.0;
-                            for (grid, sign) in parts.get(line.clone()).unwrap_or_default() {
+                            for (grid, sign) in parts.get(first..end).unwrap_or_default() {
                                 let (response, under) = grid.ui(ui);
                                 if let Some(at) = under {
                                     response.on_hover_ui(|ui| {
@@ -168,7 +168,7 @@ impl Textures {
                                 }
                                 ui.label(*sign);
                             }
-                            if line.end == parts.len() {
+                            if end == parts.len() {
                                 let hover = format!("The sum of the products of input channel {channel}");
                                 let sum = RichText::new(number(row.sum)).color(Tokens::of(ui).text_strong);
                                 ui.add(egui::Label::new(sum).extend()).on_hover_text(hover);
@@ -255,12 +255,12 @@ impl Lines {
         (lines, side(lines).floor().clamp(CELLS.1, CELLS.0))
     }
 
-    /// Which of the three parts stand in each line.
-    fn ranges(self) -> &'static [std::ops::Range<usize>] {
+    /// Which of the three parts stand in each line: the first, and the one behind the last.
+    fn ranges(self) -> &'static [(usize, usize)] {
         match self {
-            Self::One => &[0..3],
-            Self::Two => &[0..2, 2..3],
-            Self::Three => &[0..1, 1..2, 2..3],
+            Self::One => &[(0, 3)],
+            Self::Two => &[(0, 2), (2, 3)],
+            Self::Three => &[(0, 1), (1, 2), (2, 3)],
         }
     }
 }

@@ -114,7 +114,7 @@ impl MapsPanel {
             ScrollArea::vertical().auto_shrink([false; 2]).show(ui, |ui| {
                 // Another cell of the same map: the map itself is none the older for it.
                 stale::faded_ui(cx.look, cx.look.stale(Kind::Probe), ui, |ui| {
-                    self.enlarged_ui(probe, chosen, side, ui)
+                    self.enlarged_ui(probe, chosen, side, ui);
                 });
             });
         });
