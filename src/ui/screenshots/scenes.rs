@@ -63,7 +63,9 @@ impl Studio {
         self.stroke(&[at(0.28, 0.25), at(0.72, 0.25), at(0.5, 0.82)]);
         self.wait("maps of the drawing", |app| app.look().probe.as_ref().is_some_and(|probe| probe.label.is_empty()))?;
         self.steps(20);
-        self.snap(dir, "drawing-pad")
+        self.snap(dir, "drawing-pad")?;
+        self.click("Image: ")?;
+        self.click("Validation image")
     }
 
     /// The snapshots of the run that has ended.
