@@ -62,6 +62,32 @@ pub(crate) fn picture(window: &mut Window, name: &str) {
     }
 }
 
+/// Writes a network that learns the built-in digits in a second an epoch, and some more layers before its last one.
+pub(crate) fn network(folder: &Path, name: &str, epochs: u32, more: &[serde_json::Value]) -> PathBuf {
+    let mut nodes = vec![
+        serde_json::json!({"name": "input", "kind": "input", "settings": {"height": 28, "width": 28, "channels": 1}}),
+        serde_json::json!({"name": "conv", "kind": "conv2d",
+            "settings": {"filters": 4, "kernel": [5, 5], "stride": [4, 4], "activation": "relu"}}),
+        serde_json::json!({"name": "flat", "kind": "flatten", "settings": {}}),
+    ];
+    nodes.extend_from_slice(more);
+    nodes.push(serde_json::json!({"name": "out", "kind": "dense", "settings": {"features": 10}}));
+    for (at, node) in nodes.iter_mut().enumerate() {
+        node["id"] = (at + 1).into();
+    }
+    let links: Vec<_> = (1..nodes.len()).map(|at| serde_json::json!({"from": at, "to": at + 1})).collect();
+    let json = serde_json::json!({
+        "format": "striate-document", "version": 1, "name": name,
+        "graph": {"nodes": nodes, "links": links},
+        "training": {"epochs": epochs, "batch": 64, "learning_rate": 0.003},
+        "data": {"source": {"kind": "digits"}},
+        "seed": 3,
+    });
+    let file = folder.join(format!("{name}.json"));
+    std::fs::write(&file, json.to_string()).unwrap();
+    file
+}
+
 /// Draws some frames.
 pub(crate) fn steps(window: &mut Window, count: usize) {
     (0..count).for_each(|_| window.step());

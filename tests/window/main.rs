@@ -10,5 +10,6 @@ mod keyboard;
 mod looking;
 mod looks;
 mod panels;
+mod runs;
 mod safety;
 mod training;

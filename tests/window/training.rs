@@ -2,7 +2,8 @@
 //! on the real window with a real worker process.
 
 use crate::hand::{
-    Window, answer, button, click, click_near, enter, finish, is_finished, open, options, steps, stop, tab, wait,
+    Window, answer, button, click, click_near, enter, finish, is_finished, network, open, options, steps, stop, tab,
+    wait,
 };
 use egui::{Key, Modifiers, Role};
 use egui_kittest::kittest::Queryable as _;
@@ -12,26 +13,9 @@ use striate::ui::Options;
 
 /// A network that learns the built-in digits in a second an epoch.
 fn tiny(folder: &Path, epochs: u32) -> PathBuf {
-    let file = folder.join("tiny.json");
-    let json = serde_json::json!({
-        "format": "striate-document", "version": 1, "name": "Tiny",
-        "graph": {
-            "nodes": [
-                {"id": 1, "name": "input", "kind": "input", "settings": {"height": 28, "width": 28, "channels": 1}},
-                {"id": 2, "name": "conv", "kind": "conv2d",
-                    "settings": {"filters": 4, "kernel": [5, 5], "stride": [4, 4], "activation": "relu"}},
-                {"id": 3, "name": "flat", "kind": "flatten", "settings": {}},
-                {"id": 4, "name": "hidden", "kind": "dense", "settings": {"features": 16, "activation": "relu"}},
-                {"id": 5, "name": "out", "kind": "dense", "settings": {"features": 10}},
-            ],
-            "links": [{"from": 1, "to": 2}, {"from": 2, "to": 3}, {"from": 3, "to": 4}, {"from": 4, "to": 5}],
-        },
-        "training": {"epochs": epochs, "batch": 64, "learning_rate": 0.003},
-        "data": {"source": {"kind": "digits"}},
-        "seed": 3,
-    });
-    std::fs::write(&file, json.to_string()).unwrap();
-    file
+    let hidden =
+        serde_json::json!({"kind": "dense", "name": "hidden", "settings": {"features": 16, "activation": "relu"}});
+    network(folder, "Tiny", epochs, &[hidden])
 }
 
 fn window(storage: &Path, document: PathBuf) -> Window {

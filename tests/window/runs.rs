@@ -1,114 +1,31 @@
 //! Runs of several networks in one window: each keeps its own, others wait in a queue that outlives the window, and a run
 //! whose epochs are done goes on for more. By labels on the real window with a real worker process.
-#![cfg(feature = "gui")]
-#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
 
-use egui::{Key, Modifiers, Role, vec2};
-use egui_kittest::Harness;
+use crate::hand::{Window, answer, button, finish, network, open, options, steps, stop, tab, wait};
+use egui::{Key, Modifiers, Role};
 use egui_kittest::kittest::Queryable as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use striate::engine::run::RunFolder;
-use striate::ui::dialogs::{FileDialogs, Purpose, Reply};
-use striate::ui::runs::{RunState, RunView};
-use striate::ui::{App, Options};
-
-/// Longest wait for the engine; a machine under load is slow.
-const PATIENCE: Duration = Duration::from_mins(4);
+use striate::ui::Options;
+use striate::ui::runs::RunView;
 
 /// A network that learns the built-in digits in a second an epoch.
 fn tiny(folder: &Path, name: &str, epochs: u32) -> PathBuf {
-    let file = folder.join(format!("{name}.json"));
-    let json = serde_json::json!({
-        "format": "striate-document", "version": 1, "name": name,
-        "graph": {
-            "nodes": [
-                {"id": 1, "name": "input", "kind": "input", "settings": {"height": 28, "width": 28, "channels": 1}},
-                {"id": 2, "name": "conv", "kind": "conv2d",
-                    "settings": {"filters": 4, "kernel": [5, 5], "stride": [4, 4], "activation": "relu"}},
-                {"id": 3, "name": "flat", "kind": "flatten", "settings": {}},
-                {"id": 4, "name": "out", "kind": "dense", "settings": {"features": 10}},
-            ],
-            "links": [{"from": 1, "to": 2}, {"from": 2, "to": 3}, {"from": 3, "to": 4}],
-        },
-        "training": {"epochs": epochs, "batch": 64, "learning_rate": 0.003},
-        "data": {"source": {"kind": "digits"}},
-        "seed": 3,
-    });
-    std::fs::write(&file, json.to_string()).unwrap();
-    file
-}
-
-/// Answers every file dialog with one path.
-struct Always(PathBuf);
-
-impl FileDialogs for Always {
-    fn ask(&mut self, _purpose: &Purpose, _frame: &eframe::Frame, reply: Reply) {
-        reply.send(Some(self.0.clone()));
-    }
+    network(folder, name, epochs, &[])
 }
 
 /// A window with a document, whose file dialog answers with another one.
-fn window(storage: &Path, document: PathBuf, other: PathBuf) -> Harness<'static, App> {
-    let options = Options {
-        document: Some(document),
-        worker_exe: Some(env!("CARGO_BIN_EXE_striate").into()),
-        storage: Some(storage.to_path_buf()),
-        dialogs: Some(Box::new(Always(other))),
-        ..Options::default()
-    };
-    let mut window = Harness::builder()
-        .with_size(vec2(1_440.0, 1_100.0))
-        .with_step_dt(1.0 / 60.0)
-        .build_eframe(|cc| App::new(cc, options));
-    steps(&mut window, 8);
-    window
+fn window(storage: &Path, document: PathBuf, other: PathBuf) -> Window {
+    let dialogs = answer(move |_| Some(other.clone()));
+    open([1_440.0, 1_100.0], Options { document: Some(document), dialogs: Some(dialogs), ..options(storage) })
 }
 
-fn steps(window: &mut Harness<'_, App>, count: usize) {
-    (0..count).for_each(|_| window.step());
+fn train(window: &mut Window) {
+    crate::hand::ctrl(window, Key::Enter);
 }
 
-fn wait(window: &mut Harness<'_, App>, what: &str, holds: impl Fn(&Harness<'_, App>) -> bool) {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        window.step();
-        if holds(window) {
-            return;
-        }
-        let app = window.state();
-        assert!(Instant::now() < end, "{what} did not come: {:?} {:#?}", app.bad_news(), app.log());
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn train(window: &mut Harness<'_, App>) {
-    window.key_press_modifiers(Modifiers::COMMAND, Key::Enter);
-    steps(window, 4);
-}
-
-fn stop(window: &mut Harness<'_, App>) {
-    window.key_press_modifiers(Modifiers::COMMAND, Key::Period);
-    finish(window);
-}
-
-fn finish(window: &mut Harness<'_, App>) {
-    wait(window, "the end of the run", |window| {
-        window.state().run().is_some_and(|run| matches!(run.state, RunState::Finished(_)))
-    });
-}
-
-fn tab(window: &mut Harness<'_, App>, title: &str) {
-    window.get_by_role_and_label(Role::Tab, title).click();
-    steps(window, 4);
-}
-
-fn button(window: &mut Harness<'_, App>, label: &str) {
-    window.get_by_role_and_label(Role::Button, label).click();
-    steps(window, 4);
-}
-
-fn own(window: &Harness<'_, App>) -> Option<(String, usize)> {
+fn own(window: &Window) -> Option<(String, usize)> {
     window.state().run_in_front().map(|run: &RunView| (run.name.clone(), run.steps.len()))
 }
 
