@@ -1,7 +1,7 @@
 //! How often looks are answered while a network trains, so that training hardly notices.
 
 use super::super::protocol::Command;
-use std::mem::{Discriminant, discriminant};
+use std::mem::Discriminant;
 use std::time::{Duration, Instant};
 
 /// Least time between looks: ten a second.
@@ -39,18 +39,14 @@ impl Pace {
     }
 }
 
-/// The kind of a look.
-pub(super) fn kind(look: &Command) -> Discriminant<Command> {
-    discriminant(look)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::engine::protocol::{ImageRef, ProbeRequest};
+    use std::mem::discriminant;
 
     fn probe() -> Discriminant<Command> {
-        kind(&Command::Probe(Box::new(ProbeRequest::new(ImageRef::File("a.png".into()), Vec::new()))))
+        discriminant(&Command::Probe(Box::new(ProbeRequest::new(ImageRef::File("a.png".into()), Vec::new()))))
     }
 
     const fn ms(millis: u64) -> Duration {

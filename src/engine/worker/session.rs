@@ -11,7 +11,7 @@ use super::super::run::{MetricsWriter, RunError, RunFolder, RunRecord, RunStatus
 use super::super::weights::write_safetensors;
 use super::super::{EngineError, LoadReport, TrainJob, Trainer};
 use super::answer::{self, Body, CLASSES, DOCUMENT, Model};
-use super::pace::{self, Pace};
+use super::pace::Pace;
 use super::progress::{Exact, Progress, Sums};
 use super::watch::Watch;
 use super::{Worker, WorkerError};
@@ -470,7 +470,7 @@ impl Session {
                     worker.out.send(&Event::LayerTimes(Box::new(answer::no_times(&request, busy.into()))));
                 }
                 look @ (Command::Probe(_) | Command::Explain(_) | Command::Sense(_) | Command::Spread(_)) => {
-                    let (kind, start) = (pace::kind(&look), Instant::now());
+                    let (kind, start) = (std::mem::discriminant(&look), Instant::now());
                     worker.answer(look);
                     self.looks.answered(kind, start.elapsed(), Instant::now());
                 }
