@@ -55,8 +55,10 @@ impl Screen {
         let frame = folder.join("frame");
         std::fs::create_dir_all(&frame).unwrap();
         let size = format!("{}x{}x24", SCREEN.0, SCREEN.1);
+        // Without -noreset the server starts over when its last client leaves, and refuses whoever comes meanwhile: a
+        // search by xdotool that ends before openbox is there would turn the window away.
         let mut server = Command::new("Xvfb")
-            .args(["-displayfd", "1", "-screen", "0", &size, "-nolisten", "tcp", "-fbdir"])
+            .args(["-displayfd", "1", "-screen", "0", &size, "-nolisten", "tcp", "-noreset", "-fbdir"])
             .arg(&frame)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -152,8 +154,12 @@ impl<'a> Window<'a> {
             .spawn()
             .unwrap();
         let pid = process.id().to_string();
-        let process = Running(process);
+        let mut process = Running(process);
         let id = until("the window", || {
+            if let Some(status) = process.0.try_wait().unwrap() {
+                let said = std::fs::read_to_string(screen.folder.join("window.log")).unwrap_or_default();
+                panic!("the window ended before it was shown, {status}: {said}");
+            }
             let found = screen.xdotool(&["search", "--onlyvisible", "--pid", &pid, "--name", "Striate"]);
             found.lines().next().map(str::to_owned)
         });
