@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Fuzzes the readers of documents, IDX files and messages with libFuzzer, guided by coverage. Works with stable Rust: the
-# coverage pass is part of the compiler, only cargo-fuzz's sanitizers would need nightly. Needs a C++ compiler.
+# Fuzzes the readers of documents, layers on the clipboard, files of a run, IDX files, pictures and messages with libFuzzer,
+# guided by coverage. Works with stable Rust: the coverage pass is part of the compiler, only cargo-fuzz's sanitizers would
+# need nightly. Needs a C++ compiler.
 #   scripts/fuzz.sh                      every target for 60 s
 #   scripts/fuzz.sh document 600         one target for 600 s
 # Inputs that fail are left in fuzz/artifacts/<target>/; what was learnt stays in fuzz/corpus/<target>/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-targets=(document idx protocol)
+targets=(document layers run idx picture protocol)
 [ -z "${1:-}" ] || targets=("$1")
 seconds=${2:-60}
 
@@ -26,6 +27,6 @@ for target in "${targets[@]}"; do
         cp presets/*.json "$corpus"
     fi
     echo "fuzz: $target for $seconds s"
-    "$CARGO_TARGET_DIR/$host/release/$target" "$corpus" -artifact_prefix="fuzz/artifacts/$target/" \
+    STRIATE_FUZZ_SEEDS="$PWD/$corpus" "$CARGO_TARGET_DIR/$host/release/$target" "$corpus" -artifact_prefix="fuzz/artifacts/$target/" \
         -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1
 done

@@ -2,8 +2,10 @@
 //! runs, guided by coverage, are `scripts/fuzz.sh`.
 
 #[path = "../fuzz/targets/readers.rs"]
+#[expect(dead_code, reason = "the long runs write their first inputs to files")]
 mod readers;
 
+use std::path::Path;
 use striate::data::Split;
 use striate::engine::channel::write_message;
 use striate::engine::protocol::{Command, DeviceChoice, Event, ImageRef, LogLevel, ProbeRequest, RunId, TrainRequest};
@@ -84,17 +86,36 @@ fn damaged_documents_are_read_or_refused() {
     round(&seeds, 11, readers::document);
 }
 
+/// In memory where the system has such a folder: thousands of files.
+fn scratch() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    folder.unwrap_or_else(|error| panic!("a scratch folder is needed: {error}"))
+}
+
+#[test]
+fn damaged_layers_on_the_clipboard_are_read_or_refused() {
+    let seeds = readers::layers_seeds();
+    assert!(seeds.len() >= 4);
+    round(&seeds, 19, readers::layers);
+}
+
+#[test]
+fn damaged_files_of_a_run_are_read_or_refused() {
+    let folder = scratch();
+    round(&readers::run_seeds(), 23, |bytes| readers::run(bytes, folder.path()));
+}
+
+#[test]
+fn damaged_pictures_are_read_or_refused() {
+    let folder = scratch();
+    round(&readers::picture_seeds(), 29, |bytes| readers::picture(bytes, folder.path()));
+}
+
 #[test]
 fn damaged_idx_files_are_read_or_refused() {
-    // In memory where the system has such a folder: thousands of files.
-    let memory = std::path::Path::new("/dev/shm");
-    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-    let Ok(folder) = folder else { panic!("a scratch folder is needed") };
-    let mut images = vec![0, 0, 0, 8, 3, 0, 0, 0, 8, 0, 0, 0, 2, 0, 0, 0, 2];
-    images.extend(0..32);
-    let mut labels = vec![1, 0, 0, 8, 1, 0, 0, 0, 8];
-    labels.extend(0..8);
-    round(&[images, labels], 13, |bytes| readers::idx(bytes, folder.path()));
+    let folder = scratch();
+    round(&readers::idx_seeds(), 13, |bytes| readers::idx(bytes, folder.path()));
 }
 
 #[test]

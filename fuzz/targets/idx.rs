@@ -13,4 +13,7 @@ static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
     folder.unwrap_or_else(|error| panic!("a scratch folder is needed: {error}"))
 });
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| readers::idx(bytes, FOLDER.path()));
+libfuzzer_sys::fuzz_target!(
+    init: readers::sow(&readers::idx_seeds()),
+    |bytes: &[u8]| readers::idx(bytes, FOLDER.path())
+);

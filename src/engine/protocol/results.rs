@@ -8,6 +8,8 @@ const EXAMPLES_PER_CELL: usize = 12;
 const WORST: usize = 60;
 /// Most examples kept of mistakes, and of right answers: with a thousand classes a few of each cell would be too many.
 const MOST: usize = 3_000;
+/// Most classes that a file may tell of: scores of each are counted in memory.
+const MOST_CLASSES: u32 = 1 << 16;
 
 /// What the network said of one image.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -128,6 +130,16 @@ impl EpochResults {
     /// Images that are kept of one cell.
     pub fn examples_of(&self, truth: u32, guess: u32) -> impl Iterator<Item = &Answer> {
         self.examples.iter().filter(move |answer| (answer.truth, answer.guess) == (truth, guess))
+    }
+
+    /// Whether the figures fit each other and the memory: what a damaged file says may be anything.
+    pub fn is_sound(&self) -> bool {
+        let fits = |class: u32| class < self.classes;
+        let images = self.cells.iter().try_fold(0_u64, |sum, cell| sum.checked_add(cell.2));
+        self.classes <= MOST_CLASSES
+            && images.is_some_and(|images| images <= u64::MAX / 2)
+            && self.cells.iter().all(|&(truth, guess, _)| fits(truth) && fits(guess))
+            && self.examples.iter().all(|answer| fits(answer.truth) && fits(answer.guess))
     }
 
     /// Scores of every class.
