@@ -243,7 +243,7 @@ impl App {
 
     /// Bad news that is shown.
     pub fn bad_news(&self) -> Option<&str> {
-        self.session.banner().map(|banner| banner.message.as_str())
+        self.session.news.newest().map(|banner| banner.message.as_str())
     }
 
     /// Lines of the log.

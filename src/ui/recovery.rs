@@ -23,6 +23,8 @@ use std::time::{Duration, Instant};
 
 /// Time between a change and its copy on disk.
 const DELAY: Duration = Duration::from_secs(2);
+/// Time until a copy that could not be written is tried again.
+const RETRY: Duration = Duration::from_secs(5);
 /// Most networks that are offered.
 const MOST: usize = 50;
 
@@ -108,6 +110,7 @@ struct State {
     written: BTreeMap<u64, u64>,
     since: Option<Instant>,
     is_over: bool,
+    /// Why not everything is written, as long as that is so.
     problem: Option<String>,
 }
 
@@ -174,9 +177,9 @@ impl Recovery {
         self.shared.write();
     }
 
-    /// Why the last copy could not be written, told once.
+    /// Why not everything could be copied, as long as that is so: it is tried again and again.
     pub(super) fn problem(&self) -> Option<String> {
-        lock_of(&self.shared.state).problem.take()
+        lock_of(&self.shared.state).problem.clone()
     }
 
     /// The window ends as it should: nothing is left to recover.
@@ -202,7 +205,10 @@ impl Shared {
         let mut state = lock_of(&self.state);
         while !state.is_over {
             let wait = match state.since {
-                Some(since) => DELAY.saturating_sub(since.elapsed()),
+                Some(since) => {
+                    let delay = if state.problem.is_some() { RETRY } else { DELAY };
+                    delay.saturating_sub(since.elapsed())
+                }
                 None => Duration::from_hours(1),
             };
             if wait.is_zero() {
@@ -225,6 +231,10 @@ impl Shared {
         };
         let mut done = BTreeMap::new();
         let mut problem = None;
+        if !wanted.is_empty() {
+            // It may have been tidied away. If it cannot be made, the copies say why.
+            let _ = std::fs::create_dir_all(&self.folder);
+        }
         for (serial, snapshot) in &wanted {
             if written.get(serial) != Some(&snapshot.revision)
                 && let Err(error) = write_copy(&self.path(*serial), snapshot)
@@ -244,8 +254,9 @@ impl Shared {
         let mut state = lock_of(&self.state);
         state.written = done;
         if problem.is_some() {
-            state.problem = problem;
+            state.since = Some(Instant::now());
         }
+        state.problem = problem;
     }
 
     fn write_in_panic(&self, report: Option<&Path>) {
@@ -469,8 +480,9 @@ mod tests {
         assert_eq!(left[0].report.as_deref(), Some(Path::new("/tmp/crash-1.txt")));
     }
 
+    /// A full disk becomes free again, a folder that was tidied away can be made again.
     #[test]
-    fn a_folder_that_cannot_be_written_is_said_once() {
+    fn what_could_not_be_copied_is_said_and_tried_again_until_it_works() {
         let storage = tempfile::tempdir().unwrap();
         let (window, _) = Recovery::open(storage.path()).unwrap();
         std::fs::remove_dir_all(&window.shared.folder).unwrap();
@@ -478,6 +490,13 @@ mod tests {
         window.keep([snapshot(1, 1, "lenet5")]);
         window.write_now();
         assert!(window.problem().is_some_and(|words| words.contains("recovery")));
-        assert!(window.problem().is_none());
+        std::fs::remove_file(&window.shared.folder).unwrap();
+        // Nothing changes in the network: the thread comes back to it by itself.
+        let end = Instant::now() + Duration::from_mins(2);
+        while window.problem().is_some() {
+            assert!(Instant::now() < end, "it was not tried again");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(window.shared.path(1).exists());
     }
 }

@@ -80,7 +80,8 @@ impl App {
             return;
         }
         let is_asking = self.safety.memory.is_some();
-        if view.is_held || self.session.is_busy() || is_searching || is_asking || self.session.banner().is_some() {
+        let is_unread = self.session.news.newest().is_some();
+        if view.is_held || self.session.is_busy() || is_searching || is_asking || is_unread {
             return;
         }
         let Some(next) = view.queue.first().cloned() else { return };

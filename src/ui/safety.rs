@@ -5,6 +5,7 @@ use super::app::App;
 use super::dialogs::{Closing, Purpose};
 use super::disk::Stamp;
 use super::memory_warning::{For, MemoryWarning};
+use super::news::{Banner, Kind};
 use super::recovery::{Leftover, Recovery, Snapshot};
 use super::status::Message;
 use crate::graph::{Document, Edit};
@@ -19,10 +20,14 @@ pub(super) struct Safety {
     pub(super) leftovers: Vec<Leftover>,
     /// What is kept at present: serial and revision of each network with unsaved changes.
     kept: Vec<(u64, u64)>,
+    /// Not everything can be copied at present, and that was said.
+    is_behind: bool,
     /// A step that will probably not fit.
     pub(super) memory: Option<MemoryWarning>,
     /// A file that somebody else changed.
     pub(super) conflict: Option<Conflict>,
+    /// A document that could not be written to its file, and why.
+    pub(super) unsaved: Option<(u64, String)>,
     /// A window or tab that closes once its work is saved.
     pub(super) leaving: Option<Leaving>,
     /// The device check is shown.
@@ -102,8 +107,18 @@ impl App {
             }));
             self.safety.kept = now;
         }
-        if let Some(problem) = recovery.problem() {
-            self.session.warn(problem, false);
+        let problem = recovery.problem();
+        if problem.is_some() != self.safety.is_behind {
+            self.safety.is_behind = problem.is_some();
+            match problem {
+                Some(words) => {
+                    self.session.tell(Banner { kind: Kind::Copies, ..Banner::new(words, false) });
+                }
+                None => {
+                    self.session.news.end(Kind::Copies);
+                    self.session.note("Unsaved changes are copied again.");
+                }
+            }
         }
     }
 
@@ -169,8 +184,7 @@ impl App {
                 self.remember(path);
             }
             Err(error) => {
-                let words = format!("{error}. Your network is unchanged; save it to another place with Save as.");
-                self.failure = Some(("This file was not saved".into(), words));
+                self.safety.unsaved = Some((serial, format!("{error}. Your network is unchanged.")));
             }
         }
     }
@@ -223,7 +237,7 @@ impl App {
         if self.waiting.is_open() || self.safety.conflict.is_some() {
             return;
         }
-        if self.failure.is_some() {
+        if self.failure.is_some() || self.safety.unsaved.is_some() {
             self.safety.leaving = None;
             return;
         }

@@ -27,6 +27,13 @@ impl App {
             if let Some(resolution) = conflict_ui(ctx, &conflict) {
                 self.resolve(resolution, frame, ctx);
             }
+        } else if let Some((serial, words)) = self.safety.unsaved.clone() {
+            if let Some(saves_as) = unsaved_ui(ctx, &words) {
+                self.safety.unsaved = None;
+                if saves_as {
+                    self.ask_where_of(serial, frame, ctx);
+                }
+            }
         } else if self.safety.leaving.as_ref().is_some_and(|leaving| leaving.is_ending_run) {
             if ending_ui(ctx) {
                 self.close_now(ctx);
@@ -208,6 +215,26 @@ fn conflict_ui(ctx: &egui::Context, conflict: &Conflict) -> Option<Resolution> {
     });
     let closed = modal.should_close();
     modal.inner.or(closed.then_some(Resolution::Leave))
+}
+
+/// A file that could not be written; `true` asks for another one.
+fn unsaved_ui(ctx: &egui::Context, words: &str) -> Option<bool> {
+    let modal = dialogs::modal(ctx, "unsaved").show(ctx, |ui| {
+        ui.set_max_width(460.0);
+        ui.heading("This file was not saved");
+        ui.add_space(size::HALF);
+        ui.label(words);
+        ui.add_space(size::STEP);
+        ui.horizontal(|ui| {
+            let save_as =
+                kit::main_button(ui, "Save as…").on_hover_text("Write this network to another file").clicked();
+            let close = ui.button("Close message").on_hover_text("Go back to the window").clicked();
+            (save_as || close).then_some(save_as)
+        })
+        .inner
+    });
+    let closed = modal.should_close();
+    modal.inner.or(closed.then_some(false))
 }
 
 /// Shown while the engine writes its checkpoint; `true` closes at once.

@@ -80,7 +80,7 @@ impl Session {
     /// Forgets the runs of documents that are closed. One that is under way, or that can still be resumed, stays.
     pub(super) fn keep_only(&mut self, is_open: impl Fn(u64) -> bool) {
         self.past.retain(|serial, _| is_open(*serial));
-        let can_go_on = self.is_busy() || self.banner.as_ref().is_some_and(|banner| banner.can_resume);
+        let can_go_on = self.is_busy() || self.news.can_resume();
         if !can_go_on && self.run.is_some() && !is_open(self.serial) {
             (self.run, self.document, self.request) = (None, None, None);
         }
@@ -90,8 +90,8 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ui::news::Banner;
     use crate::ui::runs::RunState;
-    use crate::ui::trouble::Banner;
     use std::path::PathBuf;
 
     fn session() -> Session {
@@ -133,10 +133,10 @@ mod tests {
         ran(&mut session, 2, "b-1");
         session.keep_only(|serial| serial == 2);
         assert_eq!((name(&session, 1), name(&session, 2)), (None, Some("b-1")));
-        session.banner = Some(Banner::new("It crashed.".into(), true));
+        session.news.add(Banner::new("It crashed.".into(), true));
         session.keep_only(|_| false);
         assert_eq!(name(&session, 2), Some("b-1"));
-        session.banner = None;
+        session.news.dismiss(0);
         session.run_of_mut(2).unwrap().state = RunState::Training;
         session.keep_only(|_| false);
         assert_eq!(session.busy_with(), Some((2, "b-1")));

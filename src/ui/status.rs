@@ -3,10 +3,11 @@
 use super::UiCommand;
 use super::app::App;
 use super::kit;
+use super::news::{Banner, Kind};
 use super::runs::RunState;
 use super::runs_view::RunsCommand;
 use super::theme::{Tokens, size};
-use super::trouble::{Banner, Kind};
+
 use crate::plan::Severity;
 use crate::text;
 use egui::{RichText, Ui};
@@ -104,25 +105,27 @@ impl App {
 
     /// News of the engine, below the top bar.
     pub(super) fn banner_ui(&mut self, ui: &mut Ui, out: &mut Vec<UiCommand>) {
-        let Some(banner) = self.session.banner().cloned() else { return };
         let tokens = Tokens::of(ui);
-        let is_failure = banner.kind == Kind::Failure;
-        egui::Panel::top("banner").frame(tokens.banner(is_failure)).show(ui, |ui| {
-            // The row gives the buttons their height; a long message makes it higher.
-            ui.horizontal(|ui| {
-                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                    self.banner_buttons_ui(ui, &banner, out);
-                    ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
-                        ui.add_space(2.0);
-                        let color = if is_failure { tokens.error } else { tokens.warning };
-                        ui.add(egui::Label::new(RichText::new(&banner.message).color(color)).wrap());
+        let news = self.session.news.all().to_vec();
+        for (at, banner) in news.iter().enumerate() {
+            let is_failure = matches!(banner.kind, Kind::Failure | Kind::Copies);
+            egui::Panel::top(format!("banner {at}")).frame(tokens.banner(is_failure)).show(ui, |ui| {
+                // The row gives the buttons their height; a long message makes it higher.
+                ui.horizontal(|ui| {
+                    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                        self.banner_buttons_ui(ui, at, banner, out);
+                        ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
+                            ui.add_space(2.0);
+                            let color = if is_failure { tokens.error } else { tokens.warning };
+                            ui.add(egui::Label::new(RichText::new(&banner.message).color(color)).wrap());
+                        });
                     });
                 });
             });
-        });
+        }
     }
 
-    fn banner_buttons_ui(&mut self, ui: &mut Ui, banner: &Banner, out: &mut Vec<UiCommand>) {
+    fn banner_buttons_ui(&mut self, ui: &mut Ui, at: usize, banner: &Banner, out: &mut Vec<UiCommand>) {
         if banner.kind == Kind::Silent {
             if ui.button("Wait").on_hover_text("Give the engine twice as long").clicked() {
                 self.session.keep_waiting();
@@ -134,7 +137,7 @@ impl App {
             return;
         }
         if ui.button("Dismiss").on_hover_text("Put this message away; the log keeps it").clicked() {
-            self.session.dismiss_banner();
+            self.session.news.dismiss(at);
         }
         let (label, hover) = if banner.from_start {
             ("Start again", "Start the engine and begin this run anew")
