@@ -77,6 +77,7 @@ impl Session {
         };
         self.start(ctx)?;
         self.open_device()?;
+        self.asked_something();
         self.send(Command::CheckDevice)?;
         self.check = Some(DeviceCheck { device, rows: Vec::new(), cases: 0, state: CheckState::Running });
         Ok(())

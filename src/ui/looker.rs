@@ -241,14 +241,17 @@ impl Looker {
             Kind::Spread => Command::Spread(Box::new(SpreadRequest { id, network, images: SpreadRequest::IMAGES })),
         };
         let is_live = matches!(source, Source::Live(_));
-        if is_live {
+        if is_live && session.is_busy() {
             session.send(command)?;
         } else if session.is_busy() {
-            let is_asked = self.asks_second();
+            let is_asked = self.asks(self.second.pid());
             self.second.ask(command, is_asked, ctx)?;
         } else {
+            let is_asked = self.asks(session.worker_pid());
             session.start(ctx)?;
             session.send(command)?;
+            // Nothing else may wake a window that waits for an answer.
+            ctx.request_repaint_after(session.asked_to_look(is_asked));
         }
         let worker = self.pid(source, session);
         let (key, serial) = (Some((source.clone(), look)), front.serial);
@@ -256,16 +259,18 @@ impl Looker {
         Ok(())
     }
 
-    /// Whether the second engine owes an answer.
-    fn asks_second(&self) -> bool {
-        let second = self.second.pid();
-        second.is_some() && self.asked.iter().any(|asked| asked.is_waiting && asked.worker == second)
+    /// Whether an engine owes an answer.
+    fn asks(&self, engine: Option<u32>) -> bool {
+        engine.is_some() && self.asked.iter().any(|asked| asked.is_waiting && asked.worker == engine)
     }
 
     /// Takes in what came since. Called once a frame.
     pub(super) fn drain(&mut self, session: &mut Session) {
         let mut events = std::mem::take(&mut session.answers);
-        let is_asked = self.asks_second();
+        if !events.is_empty() {
+            session.looked();
+        }
+        let is_asked = self.asks(self.second.pid());
         events.extend(self.second.drain(is_asked, |line| session.note(line)));
         if !session.is_busy() {
             // Its memory is of use again; the session's worker answers now.
@@ -274,6 +279,7 @@ impl Looker {
         for event in events {
             self.take(event, session);
         }
+        session.look_for_unanswered(self.asks(session.worker_pid()));
     }
 
     fn take(&mut self, event: Event, session: &mut Session) {

@@ -1,12 +1,13 @@
 //! The second worker: looks into networks that are not in training, on one thread of the CPU, while the first one trains.
 //! Started when it is first asked, ended when the run ends, and ended and started anew when it says nothing any more.
 
+use super::silence::Silence;
 use crate::engine::Supervisor;
 use crate::engine::protocol::{Command, DeviceChoice, Event};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long it may leave a question open. One thread beside a run is slow: this is more than the training engine gets.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -16,15 +17,11 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(super) struct SecondEngine {
     exe: PathBuf,
     env: Vec<(String, String)>,
-    patience: Duration,
     worker: Option<Supervisor>,
     awake: Arc<AtomicBool>,
-    /// When it last said something or was first asked.
-    heard: Instant,
-    /// The longest time an answer took.
-    longest: Duration,
-    /// Times in a row that it was ended for its silence: each doubles the patience, or a slow network would never be seen.
-    silences: u32,
+    /// Since it last said something or was first asked. Being ended for it doubles the patience, or a slow network would
+    /// never be seen.
+    silence: Silence,
 }
 
 impl Default for SecondEngine {
@@ -36,16 +33,7 @@ impl Default for SecondEngine {
 impl SecondEngine {
     /// Will start `exe worker`.
     pub(super) fn new(exe: PathBuf, env: Vec<(String, String)>, patience: Option<Duration>) -> Self {
-        Self {
-            exe,
-            env,
-            patience: patience.unwrap_or(PATIENCE),
-            worker: None,
-            awake: Arc::default(),
-            heard: Instant::now(),
-            longest: Duration::ZERO,
-            silences: 0,
-        }
+        Self { exe, env, worker: None, awake: Arc::default(), silence: Silence::new(patience.unwrap_or(PATIENCE)) }
     }
 
     /// Number of its process.
@@ -65,20 +53,15 @@ impl SecondEngine {
             }));
             worker.send(Command::Open { device: DeviceChoice::Cpu, threads: Some(1) }).map_err(|e| e.to_string())?;
             self.worker = Some(worker);
-            self.heard = Instant::now();
+            self.silence.asked();
         }
         if !is_asked {
-            self.heard = Instant::now();
+            self.silence.asked();
         }
         // Nothing else may wake a window whose run pauses.
-        ctx.request_repaint_after(self.limit());
+        ctx.request_repaint_after(self.silence.limit(1));
         let worker = self.worker.as_ref().ok_or("A second engine must run to look inside. It ended.")?;
         worker.send(command).map_err(|error| error.to_string())
-    }
-
-    /// How long it may be silent.
-    fn limit(&self) -> Duration {
-        self.patience.max(self.longest * 4).saturating_mul(1 << self.silences.min(6))
     }
 
     /// What it said since; `is_asked`: a question waits for its answer. Called once a frame.
@@ -94,22 +77,22 @@ impl SecondEngine {
                 return events;
             }
             if is_asked && is_answer(&event) {
-                self.longest = self.longest.max(self.heard.elapsed());
-                self.silences = 0;
+                self.silence.answered();
+            } else {
+                self.silence.heard(false);
             }
-            self.heard = Instant::now();
             events.push(event);
         }
-        if is_asked && self.heard.elapsed() >= self.limit() {
+        if is_asked && self.silence.is_over() {
             if let Some(worker) = self.worker.take() {
                 worker.kill_silent();
                 note(format!(
                     "Warning: the second engine, which looks into networks while a run trains, said nothing for {} s. It \
                      was ended and is started anew.",
-                    self.heard.elapsed().as_secs()
+                    self.silence.lasts().as_secs()
                 ));
             }
-            self.silences += 1;
+            self.silence.double();
         }
         events
     }
@@ -120,7 +103,8 @@ impl SecondEngine {
     }
 }
 
-fn is_answer(event: &Event) -> bool {
+/// Whether an event answers a look, or says that it cannot be answered.
+pub(super) fn is_answer(event: &Event) -> bool {
     matches!(
         event,
         Event::Probed(_) | Event::Explained(_) | Event::Sensed(_) | Event::Spread(_) | Event::Unanswered { .. }

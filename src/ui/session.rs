@@ -3,12 +3,13 @@
 //! Everything goes through the supervisor; nothing here waits. Knows neither documents' history nor panels.
 
 use super::device_check::DeviceCheck;
+use super::news::{Banner, News};
 use super::runs::{RunState, RunView};
 use super::search::SearchView;
 use super::session_events::Progress;
 use super::session_runs::PastRun;
 use super::times::TimesView;
-use super::trouble::{Banner, Watch};
+use super::trouble::Watch;
 use crate::engine::Supervisor;
 use crate::engine::memory::LIMIT;
 use crate::engine::protocol::{
@@ -40,7 +41,7 @@ pub(super) struct Session {
     is_open: bool,
     pub(super) devices: Vec<DeviceInfo>,
     pub(super) log: Vec<String>,
-    pub(super) banner: Option<Banner>,
+    pub(super) news: News,
     pub(super) run: Option<RunView>,
     pub(super) run_id: RunId,
     pub(super) progress: Progress,
@@ -80,7 +81,7 @@ impl Session {
             is_open: false,
             devices: Vec::new(),
             log: Vec::new(),
-            banner: None,
+            news: News::default(),
             run: None,
             run_id: RunId(0),
             progress: Progress::default(),
@@ -139,16 +140,6 @@ impl Session {
     /// Empties the log.
     pub(super) fn clear_log(&mut self) {
         self.log.clear();
-    }
-
-    /// Bad news, if any.
-    pub(super) fn banner(&self) -> Option<&Banner> {
-        self.banner.as_ref()
-    }
-
-    /// Puts the bad news away.
-    pub(super) fn dismiss_banner(&mut self) {
-        self.banner = None;
     }
 
     /// Whether a run is under way, paused or not.
@@ -277,6 +268,7 @@ impl Session {
         self.searches += 1;
         let request = RateSearchRequest::new(self.searches, document.to_json());
         self.search = Some(SearchView { revision, is_running: true, ..SearchView::new(self.searches, request.steps) });
+        self.asked_something();
         self.send(Command::FindRate(Box::new(request)))
     }
 
@@ -288,7 +280,7 @@ impl Session {
     }
 
     fn begin(&mut self, request: TrainRequest, revision: u64, ctx: &egui::Context) -> Result<(), String> {
-        self.banner = None;
+        self.news.begin_run();
         self.watch.begin();
         self.start(ctx)?;
         self.open_device()?;
@@ -329,9 +321,13 @@ impl Session {
 
     /// Shows bad news and writes it down.
     pub(super) fn warn(&mut self, message: impl Into<String>, can_resume: bool) {
-        let message = message.into();
-        self.note(format!("Error: {message}"));
-        self.banner = Some(Banner::new(message, can_resume));
+        self.tell(Banner::new(message.into(), can_resume));
+    }
+
+    /// The same with everything that belongs to it.
+    pub(super) fn tell(&mut self, banner: Banner) {
+        self.note(format!("Error: {}", banner.message));
+        self.news.add(banner);
     }
 
     /// How long layers take.
@@ -361,6 +357,7 @@ impl Session {
             batch: document.training.batch,
             repeats: TimeRequest::REPEATS,
         };
+        self.asked_something();
         self.send(Command::TimeLayers(Box::new(request)))?;
         self.times.is_busy = true;
         Ok(())

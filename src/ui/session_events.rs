@@ -4,6 +4,7 @@ use super::device_check::{CheckState, DeviceCheck};
 use super::runs::{EpochPoint, RateMark, RunState, RunView, StepPoint};
 use super::session::Session;
 use super::times::Times;
+use super::trouble::safe_words;
 use crate::engine::protocol::{self, Event, FinishReason, LayerTimesReport, LogLevel};
 use crate::text::sentence;
 use std::sync::Arc;
@@ -103,9 +104,11 @@ impl Session {
                 self.note(format!("{level}: {text}"));
             }
             Event::Failed { run, message } => {
+                let mut had_begun = false;
                 if run.is_some()
                     && let Some(view) = &mut self.run
                 {
+                    had_begun = view.state != RunState::Preparing;
                     view.state = RunState::Failed(message.clone());
                     self.progress.hold();
                 }
@@ -118,8 +121,10 @@ impl Session {
                     self.note(format!("Error: {message}"));
                     return;
                 }
-                let can_resume = run.is_some() && self.checkpoint_step().is_some();
-                self.warn(message, can_resume);
+                let step = self.checkpoint_step().filter(|_| run.is_some());
+                // What fails while a checkpoint is read says nothing good about it.
+                let safe = step.filter(|_| had_begun).map_or_else(String::new, |step| safe_words(true, Some(step)));
+                self.warn(format!("{message}{safe}"), step.is_some());
             }
             Event::Spread(report) if report.id == 0 => {
                 let report = Arc::new(*report);

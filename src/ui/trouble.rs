@@ -1,14 +1,17 @@
 //! What the window does when the engine fails: it says which failure it was, keeps document and checkpoint, offers one
 //! click to go on, and after running out of memory goes on by itself with half the batch.
 //!
-//! The banner is plain data; `status.rs` draws it.
+//! What it says is in `news.rs`.
 
+use super::device_check::CheckState;
+use super::news::{Banner, Kind};
 use super::runs::RunState;
 use super::session::Session;
+use super::silence::Silence;
 use crate::engine::protocol::{EndCause, ExitReport};
 use crate::engine::run::RunFolder;
 use crate::text;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How often a batch is halved by itself after running out of memory.
 const HALVINGS: u32 = 5;
@@ -17,78 +20,39 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How many times longer it may be silent before the first step: a GPU tunes its kernels then.
 const PREPARING: u32 = 10;
 
-/// What a banner is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Something failed.
-    Failure,
-    /// The engine has said nothing for a while.
-    Silent,
-    /// Something failed and was mended without a person.
-    Mended,
-}
-
-/// News that stay until they are read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Banner {
-    /// In words.
-    pub message: String,
-    /// Whether a run can go on from its last checkpoint.
-    pub can_resume: bool,
-    /// Going on means from the start: there was no checkpoint yet.
-    pub from_start: bool,
-    /// What it is about.
-    pub kind: Kind,
-}
-
-impl Banner {
-    /// Bad news.
-    pub(super) fn new(message: String, can_resume: bool) -> Self {
-        Self { message, can_resume, from_start: false, kind: Kind::Failure }
-    }
-}
-
-/// Watches over the engine's silence.
+/// Watches over the engine while a run is under way, and over its looks while none is.
 #[derive(Debug)]
 pub(super) struct Watch {
-    last: Instant,
-    longest: Duration,
-    patience: Duration,
-    extensions: u32,
+    run: Silence,
+    looks: Silence,
     /// Go on from the last checkpoint once the engine is gone.
     restarts: bool,
+    /// It was ended because it owed an answer for so long while nothing trained.
+    ended_for_silence: Option<Duration>,
 }
 
 impl Default for Watch {
     fn default() -> Self {
-        let last = Instant::now();
-        Self { last, longest: Duration::ZERO, patience: PATIENCE, extensions: 0, restarts: false }
+        Self { run: Silence::new(PATIENCE), looks: Silence::new(PATIENCE), restarts: false, ended_for_silence: None }
     }
 }
 
 impl Watch {
     /// Another patience than the usual one, for tests.
     pub(super) fn set_patience(&mut self, patience: Duration) {
-        self.patience = patience;
+        self.run.set_patience(patience);
+        self.looks.set_patience(patience);
     }
 
     /// A run begins.
     pub(super) fn begin(&mut self) {
-        *self = Self { patience: self.patience, ..Self::default() };
+        self.run.begin();
+        (self.restarts, self.ended_for_silence) = (false, None);
     }
 
     /// The engine said something; how long it took counts once steps are made.
     pub(super) fn heard(&mut self, is_training: bool) {
-        if is_training {
-            self.longest = self.longest.max(self.last.elapsed());
-        }
-        self.last = Instant::now();
-    }
-
-    /// How long it may be silent: a network whose steps take long is given longer.
-    fn limit(&self, is_preparing: bool) -> Duration {
-        let base = if is_preparing { self.patience * PREPARING } else { self.patience.max(self.longest * 4) };
-        base.saturating_mul(1 << self.extensions.min(6))
+        self.run.heard(is_training);
     }
 }
 
@@ -107,6 +71,7 @@ impl Session {
             search.is_running = false;
         }
         let restarts = std::mem::take(&mut self.watch.restarts);
+        let ended_for_silence = self.watch.ended_for_silence.take();
         if self.fail_check(&report.message) {
             self.warn(report.message, false);
             return;
@@ -114,6 +79,16 @@ impl Session {
         let was_busy = self.is_busy();
         if let (true, Some(run)) = (was_busy, &mut self.run) {
             run.state = RunState::Failed(report.message.clone());
+        }
+        if let (Some(silent), false) = (ended_for_silence, was_busy) {
+            let secs = text::duration(silent.as_secs_f64());
+            let words = format!(
+                "The engine was asked something and said nothing for {secs}. It was ended; the next question starts it anew. \
+                 The network is unchanged."
+            );
+            self.note(format!("Warning: {words}"));
+            self.news.add(Banner { kind: Kind::Mended, ..Banner::new(words, false) });
+            return;
         }
         if report.expected && !was_busy {
             self.note(report.message);
@@ -131,10 +106,7 @@ impl Session {
             self.go_on(false, words);
         } else {
             let words = format!("{}{}", report.message, safe_words(was_busy, step));
-            self.warn(words, was_busy);
-            if let Some(banner) = &mut self.banner {
-                banner.from_start = step.is_none();
-            }
+            self.tell(Banner { from_start: step.is_none(), ..Banner::new(words, was_busy) });
         }
     }
 
@@ -181,7 +153,7 @@ impl Session {
         match self.resume_run(halve, &ctx) {
             Ok(()) => {
                 self.note(format!("Warning: {words}"));
-                self.banner = Some(Banner { kind: Kind::Mended, ..Banner::new(words, false) });
+                self.news.add(Banner { kind: Kind::Mended, ..Banner::new(words, false) });
             }
             Err(error) => self.warn(error, true),
         }
@@ -193,10 +165,10 @@ impl Session {
         let is_preparing = state == Some(&RunState::Preparing);
         let is_silent = (is_preparing || state == Some(&RunState::Training))
             && self.supervisor.is_some()
-            && self.watch.last.elapsed() > self.watch.limit(is_preparing);
-        let is_shown = self.banner.as_ref().is_some_and(|banner| banner.kind == Kind::Silent);
-        if is_silent && (is_shown || self.banner.is_none()) {
-            let secs = text::duration(self.watch.last.elapsed().as_secs_f64());
+            && self.watch.run.lasts() > self.watch.run.limit(if is_preparing { PREPARING } else { 1 });
+        let is_shown = self.news.has(Kind::Silent);
+        if is_silent {
+            let secs = text::duration(self.watch.run.lasts().as_secs_f64());
             let step = self.checkpoint_step();
             let message = format!(
                 "The engine has said nothing for {secs}. It may be busy with something long, or hang.{}",
@@ -205,21 +177,62 @@ impl Session {
             if !is_shown {
                 self.note(format!("Warning: {message}"));
             }
-            self.banner = Some(Banner { kind: Kind::Silent, ..Banner::new(message, false) });
-        } else if is_shown && !is_silent {
-            self.banner = None;
+            self.news.add(Banner { kind: Kind::Silent, ..Banner::new(message, false) });
+        } else if is_shown {
+            self.news.end(Kind::Silent);
+        }
+    }
+
+    /// A look is asked of the engine; `is_asked`: an earlier one waits already. Gives the time after which to look again.
+    pub(super) fn asked_to_look(&mut self, is_asked: bool) -> Duration {
+        if !is_asked {
+            self.watch.looks.asked();
+        }
+        self.watch.looks.limit(1)
+    }
+
+    /// The engine answered a look.
+    pub(super) fn looked(&mut self) {
+        self.watch.looks.answered();
+    }
+
+    /// Something other than a look is asked of an engine that trains nothing.
+    pub(super) fn asked_something(&mut self) {
+        self.watch.run.begin();
+    }
+
+    /// Ends an engine that trains nothing and owes an answer for too long; the next question starts another one.
+    /// `is_asked`: a look waits.
+    pub(super) fn look_for_unanswered(&mut self, is_asked: bool) {
+        let is_searching = self.search.as_ref().is_some_and(|search| search.is_running);
+        let is_checking = self.check.as_ref().is_some_and(|check| check.state == CheckState::Running);
+        // A run has its own watch.
+        if self.is_busy() || self.watch.ended_for_silence.is_some() {
+            return;
+        }
+        let silence = if self.times.is_busy || is_searching || is_checking {
+            // Looks have to wait meanwhile.
+            self.watch.looks.asked();
+            Some(&self.watch.run).filter(|silence| silence.lasts() >= silence.limit(PREPARING))
+        } else {
+            Some(&self.watch.looks).filter(|silence| is_asked && silence.is_over())
+        };
+        if let (Some(lasts), Some(worker)) = (silence.map(Silence::lasts), &self.supervisor) {
+            self.watch.ended_for_silence = Some(lasts);
+            self.watch.looks.double();
+            worker.kill_silent();
         }
     }
 
     /// Gives a silent engine twice as long.
     pub(super) fn keep_waiting(&mut self) {
-        self.watch.extensions += 1;
-        self.banner = None;
+        self.watch.run.double();
+        self.news.end(Kind::Silent);
     }
 
     /// Ends a silent engine; the run goes on from its last checkpoint.
     pub(super) fn restart(&mut self) {
-        self.banner = None;
+        self.news.end(Kind::Silent);
         if let Some(worker) = &self.supervisor {
             self.watch.restarts = true;
             worker.kill_silent();
@@ -228,7 +241,7 @@ impl Session {
 }
 
 /// What is safe, in words.
-fn safe_words(was_busy: bool, step: Option<u64>) -> String {
+pub(super) fn safe_words(was_busy: bool, step: Option<u64>) -> String {
     match (was_busy, step) {
         (true, Some(step)) => {
             format!(" The network is unchanged, and the checkpoint of step {} is safe.", text::count(step))
@@ -248,18 +261,6 @@ fn uses_batch_norm(graph: &crate::graph::Graph) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn patience_grows_with_the_steps_and_with_waiting() {
-        let mut watch = Watch::default();
-        assert_eq!(watch.limit(false), Duration::from_secs(30));
-        assert_eq!(watch.limit(true), Duration::from_mins(5));
-        // Steps of 20 s: four of them.
-        watch.longest = Duration::from_secs(20);
-        assert_eq!(watch.limit(false), Duration::from_secs(80));
-        watch.extensions = 2;
-        assert_eq!(watch.limit(false), Duration::from_secs(320));
-    }
 
     #[test]
     fn batch_norm_is_found_inside_groups_and_blocks() {

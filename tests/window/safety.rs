@@ -120,6 +120,62 @@ fn a_file_that_another_window_changed_is_not_written_over_without_asking() {
     assert!(!has(&window, "was changed by another program") && window.query_by_label("Modified").is_none());
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_that_cannot_be_written_is_named_and_another_place_is_one_click_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("place");
+    std::fs::create_dir(&place).unwrap();
+    let path = place.join("net.json");
+    presets::find("lenet5").unwrap().save(&path).unwrap();
+    // The dialog of the system gives another file.
+    let mut window = window(Options { document: Some(path), ..options(folder.path()) });
+    change(&mut window);
+    let changed = window.state().document().graph.clone();
+    // Its folder is gone, as a stick that was pulled out.
+    std::fs::remove_dir_all(&place).unwrap();
+    ctrl(&mut window, Key::S);
+    window.get_by_label("This file was not saved");
+    assert!(has(&window, "place/net.json: No such file") && has(&window, "Your network is unchanged"));
+    picture(&mut window, "not-saved");
+    button(&mut window, "Save as…");
+    let other = folder.path().join("net.json");
+    wait(&mut window, "the other file", |_| other.exists());
+    steps(&mut window, 4);
+    assert_eq!(Document::open(&other).unwrap().document.graph, changed);
+    assert!(window.query_by_label("Modified").is_none() && !has(&window, "This file was not saved"));
+}
+
+/// The folder of the copies is in the way of itself; then it is free again, and nothing more is asked of the person.
+#[test]
+fn copies_that_fail_are_said_beside_the_way_to_resume_and_the_news_end_when_they_work_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let fault = format!("abort@8:{}", folder.path().join("struck").display());
+    let mut window = window(Options {
+        document: Some(quick(folder.path())),
+        worker_env: vec![("STRIATE_TEST_FAULT".into(), fault)],
+        ..options(folder.path())
+    });
+    ctrl(&mut window, Key::Enter);
+    wait(&mut window, "the crash", |window| window.query_by_role_and_label(Role::Button, "Resume").is_some());
+    let copies: Vec<PathBuf> =
+        std::fs::read_dir(folder.path().join("recovery")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let own = copies.iter().find(|path| path.is_dir()).unwrap();
+    std::fs::remove_dir_all(own).unwrap();
+    std::fs::write(own, "in the way").unwrap();
+    change(&mut window);
+    wait(&mut window, "the news", |window| has(window, "Unsaved changes are copied to"));
+    // Both are in sight.
+    window.get_by_role_and_label(Role::Button, "Resume");
+    picture(&mut window, "banner-two");
+    std::fs::remove_file(own).unwrap();
+    wait(&mut window, "the copy", |window| own.is_dir() && !has(window, "Unsaved changes are copied to"));
+    wait_for_copy(&mut window, folder.path());
+    button(&mut window, "Resume");
+    wait(&mut window, "further steps", |window| last_step(window) > 12);
+    assert!(window.state().bad_news().is_none(), "{:?}", window.state().bad_news());
+}
+
 #[test]
 fn closing_saves_first_if_asked_and_a_cancelled_save_keeps_the_window() {
     let folder = tempfile::tempdir().unwrap();
@@ -264,6 +320,29 @@ fn a_silent_second_engine_is_started_anew_and_the_run_goes_on() {
     assert!(window.state().bad_news().is_none());
     let before = last_step(&window);
     wait(&mut window, "further steps", |window| last_step(window) > before);
+}
+
+/// Nothing trains, and the first look never ends: the engine is ended for it, which is said, and another one answers.
+#[test]
+fn an_engine_that_answers_no_look_is_started_anew_and_that_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let struck = folder.path().join("struck");
+    let mut window = window(Options {
+        worker_env: vec![("STRIATE_TEST_FAULT".into(), format!("hang_look@1:{}", struck.display()))],
+        patience: Some(Duration::from_secs(10)),
+        ..options(folder.path())
+    });
+    tab(&mut window, "Feature maps");
+    wait(&mut window, "the fault", |_| struck.exists());
+    let first = window.state().worker_pid();
+    wait(&mut window, "the maps", |window| window.state().look().probe.is_some());
+    let words = window.state().bad_news().unwrap().to_owned();
+    assert!(words.contains("said nothing for 1") && words.contains("The network is unchanged"), "{words}");
+    assert!(window.state().worker_pid() != first);
+    picture(&mut window, "banner-look");
+    // Read, it is gone, and looking goes on.
+    click(&mut window, "Dismiss");
+    assert!(window.state().bad_news().is_none());
 }
 
 #[cfg(target_os = "linux")]
