@@ -13,6 +13,14 @@ pub fn count(value: u64) -> String {
     text
 }
 
+/// What [`count`] or a person wrote: separators may stand where they separate thousands, and nowhere else.
+pub fn read_count(text: &str) -> Option<f64> {
+    let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    let (whole, _) = text.split_once('.').unwrap_or((&text, ""));
+    let mut groups = whole.split(',').skip(1);
+    groups.all(|group| group.len() == 3).then(|| text.replace(',', "").parse().ok()).flatten()
+}
+
 /// A count in few characters: `1.63 M`.
 pub fn short_count(value: u64) -> String {
     scaled(value, &[(1_000_000_000_000, "T"), (1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")])
@@ -97,6 +105,20 @@ fn scaled(value: u64, units: &[(u64, &str)]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_count_is_read_as_it_is_written_and_a_decimal_comma_is_no_separator() {
+        for value in [0, 7, 999, 1_000, 100_000, 1_234_567] {
+            assert_eq!(read_count(&count(value)), Some(value as f64));
+        }
+        assert_eq!(
+            (read_count(" 64 "), read_count("1 000"), read_count("12.5")),
+            (Some(64.0), Some(1_000.0), Some(12.5))
+        );
+        for text in ["0,5", "1,00", "1,0000", "a", ""] {
+            assert_eq!(read_count(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn numbers_read_as_in_the_book() {

@@ -4,6 +4,7 @@
 use super::icons;
 use super::theme::{Tokens, size};
 use crate::layers::{ChoiceOption, FieldSpec, FieldValue, FieldVisitor, Layer, LayerKind as _, Unit, list_fields};
+use crate::text;
 use egui::{ComboBox, DragValue, Id, Response, RichText, Ui, vec2};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -106,9 +107,7 @@ pub fn number<N: egui::emath::Numeric>(
         1e-4
     };
     let mut drag = DragValue::new(value).range(range).clamp_existing_to_range(false).speed(speed).suffix(suffix);
-    if !N::INTEGRAL {
-        drag = drag.custom_formatter(|value, _| decimal(value));
-    }
+    drag = if N::INTEGRAL { counted(drag) } else { drag.custom_formatter(|value, _| decimal(value)) };
     let takes_focus = is_wanted(ui.ctx(), name);
     claim(ui, takes_focus);
     let response = ui.add(drag).on_hover_text(format!("{help} Drag or type.")).accessible_name(name);
@@ -116,6 +115,16 @@ pub fn number<N: egui::emath::Numeric>(
         response.scroll_to_me(Some(egui::Align::Center));
     }
     response
+}
+
+/// A field of a whole number that shows it as everything else does: `100,000`.
+pub(super) fn counted(drag: DragValue<'_>) -> DragValue<'_> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole and not negative; `as` saturates"
+    )]
+    drag.custom_formatter(|value, _| text::count(value.max(0.0).round() as u64)).custom_parser(text::read_count)
 }
 
 /// A decimal number in as few digits as it needs: `0.001`, `1e-8`.

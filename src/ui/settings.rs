@@ -2,7 +2,7 @@
 
 use super::effect::Effect;
 use super::kit;
-use super::{PanelCx, UiCommand};
+use super::{PanelCx, UiCommand, fields};
 use crate::graph::{Edit, Optimizer, Schedule, TrainSpec, bounds};
 use crate::op::DType;
 use egui::{DragValue, Response, Ui};
@@ -98,7 +98,7 @@ impl Settings {
         let label = kit::weak(ui, "Batch");
         let drag = DragValue::new(&mut self.spec.batch).range(bounds::BATCH).clamp_existing_to_range(false);
         let drag = ui
-            .add(drag)
+            .add(fields::counted(drag))
             .labelled_by(label.id)
             .on_hover_text("Images per training step. RAM for activations grows with it");
         self.watch(ui, &drag);
@@ -109,7 +109,8 @@ impl Settings {
         let label = kit::weak(ui, "Epochs");
         let drag =
             DragValue::new(&mut self.spec.epochs).range(bounds::EPOCHS).clamp_existing_to_range(false).speed(0.2);
-        let drag = ui.add(drag).labelled_by(label.id).on_hover_text("How often every training image is seen");
+        let drag =
+            ui.add(fields::counted(drag)).labelled_by(label.id).on_hover_text("How often every training image is seen");
         self.watch(ui, &drag);
     }
 
