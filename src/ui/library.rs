@@ -216,7 +216,7 @@ impl Thread {
             (point.epoch, point.accuracy, point.loss)
         });
         Ok(RunSummary {
-            status: record.status_now(),
+            status: folder.status_now(&record),
             epochs_done: epochs.last().map_or(0, |epoch| epoch.epoch),
             best,
             has_checkpoint: folder.checkpoint().is_some(),
@@ -270,9 +270,10 @@ pub(super) fn load(path: &Path) -> Result<StoredRun, String> {
     let read = || -> Result<_, crate::engine::run::RunError> {
         let folder = RunFolder::open(path)?;
         let (record, json, metrics) = (folder.record()?, folder.document()?, folder.metrics()?);
-        Ok((record, json, metrics, folder.results()?, folder.changes()?))
+        let status = folder.status_now(&record);
+        Ok((record, status, json, metrics, folder.results()?, folder.changes()?))
     };
-    let (record, json, metrics, results, changes) = read().map_err(|error| error.to_string())?;
+    let (record, status, json, metrics, results, changes) = read().map_err(|error| error.to_string())?;
     let document = Document::from_json(&json).map_err(|error| error.to_string())?;
     let per_epoch = record.steps_per_epoch;
     let mut steps = Vec::with_capacity(metrics.steps.len());
@@ -285,7 +286,7 @@ pub(super) fn load(path: &Path) -> Result<StoredRun, String> {
     let view = RunView {
         name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         folder: path.to_path_buf(),
-        state: state(&record),
+        state: state(&record, status),
         images_per_sec: metrics.steps.last().map_or(0.0, |step| step.images_per_sec),
         elapsed_secs: secs,
         steps,
@@ -301,9 +302,9 @@ pub(super) fn load(path: &Path) -> Result<StoredRun, String> {
 }
 
 /// How a stored run stands, in the words of one under way.
-fn state(record: &RunRecord) -> RunState {
+fn state(record: &RunRecord, status: RunStatus) -> RunState {
     let reason = || record.reason.map_or("Stopped", FinishReason::label);
-    match record.status_now() {
+    match status {
         RunStatus::Running => RunState::Training,
         RunStatus::Finished if record.reason == Some(FinishReason::Diverged) => RunState::Failed(sentence(reason())),
         RunStatus::Finished => RunState::Finished(sentence(reason())),

@@ -1,7 +1,7 @@
 //! Damaged run folders, full and read-only disks, no GPU, no display: the engine says which file and what is wrong, goes on
 //! living, and nothing good is written over.
 
-use crate::worker::{EXE, start, start_program, train, wait};
+use crate::worker::{EXE, PATIENCE, start, start_program, train, wait, wait_for_step};
 use std::path::{Path, PathBuf};
 use striate::data::Split;
 use striate::engine::Supervisor;
@@ -74,10 +74,14 @@ fn every_file_of_a_run_may_be_missing_cut_or_garbage() {
     let scratch = tempfile::tempdir().unwrap();
     let good = scratch.path().join("good");
     let worker = start(&[]);
-    // 12 training pictures in batches of 4: 3 steps an epoch, so that there are best weights.
+    // 12 training pictures in batches of 4: 3 steps an epoch, so that there are best weights. The epoch's checkpoint and
+    // that of the end; what is tried here is the last one alone.
     let document = tiny(&scratch.path().join("pictures")).to_json();
     train(&worker, TrainRequest { document, ..request(&good, 4) });
     outcome(&worker).unwrap();
+    for (_, older) in RunFolder::open(&good).unwrap().checkpoints().into_iter().skip(1) {
+        std::fs::remove_dir_all(older).unwrap();
+    }
     let checkpoint = RunFolder::open(&good).unwrap().checkpoint().unwrap().1;
     let checkpoint = checkpoint.strip_prefix(&good).unwrap().to_path_buf();
     assert!(good.join("best.safetensors").is_file() && good.join("last.safetensors").is_file());
@@ -139,6 +143,82 @@ fn every_file_of_a_run_may_be_missing_cut_or_garbage() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn a_damaged_checkpoint_is_said_and_the_one_before_is_gone_on_from() {
+    let scratch = tempfile::tempdir().unwrap();
+    let good = scratch.path().join("good");
+    let worker = start(&[]);
+    let document = tiny(&scratch.path().join("pictures")).to_json();
+    train(&worker, TrainRequest { document, ..request(&good, 5) });
+    outcome(&worker).unwrap();
+    let whole = RunFolder::open(&good).unwrap().metrics().unwrap();
+    for file in ["weights.safetensors", "optimizer.safetensors", "state.json", "progress.json"] {
+        for how in ["missing", "cut", "garbage"] {
+            let case = format!("{file} {how}");
+            let folder = scratch.path().join("damaged");
+            let _ = std::fs::remove_dir_all(&folder);
+            copy(&good, &folder);
+            let run = RunFolder::open(&folder).unwrap();
+            let steps = |run: &RunFolder| run.checkpoints().iter().map(|found| found.0).collect::<Vec<_>>();
+            assert_eq!(steps(&run), [5, 4]);
+            let path = run.checkpoint().unwrap().1.join(file);
+            let bytes = std::fs::read(&path).unwrap();
+            match how {
+                "missing" => std::fs::remove_file(&path).unwrap(),
+                "cut" => std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap(),
+                _ => std::fs::write(&path, vec![0xa5; bytes.len()]).unwrap(),
+            }
+            train(&worker, resume(&folder, 6));
+            let told = wait(&worker, |event| matches!(event, Event::Failed { .. }));
+            let Event::Failed { run: None, message } = told else { panic!("{case}: {told:?}") };
+            assert!(message.contains(file) && message.contains("the one before, of step 4"), "{case}: {message}");
+            outcome(&worker).unwrap_or_else(|message| panic!("{case}: {message}"));
+            // The fifth step was taken once more, and it is the very same.
+            let again = run.metrics().unwrap();
+            let losses = |metrics: &striate::engine::run::Metrics| -> Vec<u64> {
+                metrics.steps.iter().take(5).map(|step| step.loss.to_bits()).collect()
+            };
+            assert_eq!(losses(&again), losses(&whole), "{case}");
+            assert_eq!(steps(&run), [6, 5], "{case}");
+        }
+    }
+}
+
+/// Found by hand: the run went on into a folder without document and steps, and nobody was told.
+#[test]
+fn a_run_whose_folder_is_deleted_while_it_trains_is_written_again_and_that_is_said() {
+    let scratch = tempfile::tempdir().unwrap();
+    let document = Document { name: "Tiny".into(), ..tiny(&scratch.path().join("pictures")) };
+    for what in ["the folder", "document.json", "metrics.jsonl", "moved"] {
+        let folder = scratch.path().join(what.replace(' ', "-"));
+        let worker = start(&[]);
+        let endless = TrainRequest { max_steps: None, checkpoint_secs: 3_600, ..request(&folder, 0) };
+        let endless =
+            TrainRequest { document: document.to_json().replace("\"epochs\": 100", "\"epochs\": 100000"), ..endless };
+        train(&worker, endless);
+        wait_for_step(&worker, 7);
+        match what {
+            "the folder" => {
+                // A step may be written while its folder is emptied.
+                while std::fs::remove_dir_all(&folder).is_err() && folder.exists() {}
+            }
+            "moved" => std::fs::rename(&folder, scratch.path().join("elsewhere")).unwrap(),
+            file => std::fs::remove_file(folder.join(file)).unwrap(),
+        }
+        let told = wait(&worker, |event| matches!(event, Event::Failed { .. }));
+        let Event::Failed { run: None, message } = told else { panic!("{what}: {told:?}") };
+        assert!(message.contains("deleted or moved") && message.contains(&*folder.to_string_lossy()), "{message}");
+        let report = worker.shut_down(PATIENCE).unwrap();
+        assert!(report.expected, "{what}: {report:?}");
+        let run = RunFolder::open(&folder).unwrap();
+        let last = run.checkpoint().unwrap().0;
+        assert!(run.metrics().unwrap().steps.iter().map(|step| step.step).eq(1..=last), "{what}");
+        let worker = start(&[]);
+        train(&worker, resume(&folder, last + 2));
+        outcome(&worker).unwrap_or_else(|message| panic!("{what}: {message}"));
     }
 }
 

@@ -39,7 +39,7 @@ fn every_failure_is_named_and_the_run_goes_on_from_its_checkpoint() {
         assert_eq!(report.out_of_memory, cause == EndCause::OutOfMemory, "{fault}");
         assert!(!report.expected && marker.exists(), "{fault}");
         let run = RunFolder::open(&folder).unwrap();
-        assert_eq!(run.record().unwrap().status_now(), RunStatus::Interrupted, "{fault}");
+        assert_eq!(run.status_now(&run.record().unwrap()), RunStatus::Interrupted, "{fault}");
         // The checkpoint of the step before: the fault struck before that of its own.
         assert_eq!(run.checkpoint().unwrap().0, 5, "{fault}");
 

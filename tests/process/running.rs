@@ -32,7 +32,8 @@ fn killed_and_resumed(document: &str, folder: &Path, kills: &[u64], checkpoint_s
         wait_for_step(&worker, kill);
         worker.kill();
         assert_eq!(wait_for_end(&worker).signal, Some(9));
-        assert_eq!(RunFolder::open(folder).unwrap().record().unwrap().status_now(), RunStatus::Interrupted);
+        let run = RunFolder::open(folder).unwrap();
+        assert_eq!(run.status_now(&run.record().unwrap()), RunStatus::Interrupted);
         request = TrainRequest { checkpoint_secs, ..TrainRequest::resuming(folder.to_path_buf()) };
     }
     let worker = start(&[]);

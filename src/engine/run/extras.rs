@@ -43,12 +43,14 @@ impl RunFolder {
         self.path().join("results.jsonl")
     }
 
-    /// Confusion and examples of each epoch; a last line that was cut off is left out.
+    /// Confusion and examples of each epoch, up to a line that was cut off or makes no sense.
     ///
     /// # Errors
     /// The file cannot be read. Older runs have none: that is no error.
     pub fn results(&self) -> Result<Vec<EpochResults>, RunError> {
-        read_lines(&self.results_path())
+        let mut all: Vec<EpochResults> = read_lines(&self.results_path())?;
+        all.truncate(all.iter().take_while(|results| results.is_sound()).count());
+        Ok(all)
     }
 
     /// Adds the results of an epoch.
@@ -64,7 +66,7 @@ impl RunFolder {
     /// # Errors
     /// The file cannot be read or written.
     pub fn cut_results(&self, step: u64) -> Result<(), RunError> {
-        cut_lines::<EpochResults>(&self.results_path(), |results| results.step <= step)
+        cut_lines::<EpochResults>(&self.results_path(), |results| results.is_sound() && results.step <= step)
     }
 
     /// Changes of the learning rate, in order.
@@ -126,7 +128,7 @@ impl RunFolder {
     /// It is being trained, or the system refuses; the run is untouched then.
     pub fn set_aside(self) -> Result<PathBuf, RunError> {
         if let Ok(record) = self.record()
-            && record.status_now() == super::RunStatus::Running
+            && self.status_now(&record) == super::RunStatus::Running
         {
             return Err(RunError::Busy { path: self.path, pid: record.pid });
         }
@@ -172,7 +174,8 @@ fn cut_lines<T: DeserializeOwned>(path: &Path, is_kept: impl Fn(&T) -> bool) -> 
     let mut kept = Vec::with_capacity(old.len());
     for line in old.split_inclusive(|&byte| byte == b'\n') {
         match serde_json::from_slice::<T>(line) {
-            Ok(read) if is_kept(&read) => kept.extend_from_slice(line),
+            // A line without its end was cut off, even if it can be read: the next one would become part of it.
+            Ok(read) if line.ends_with(b"\n") && is_kept(&read) => kept.extend_from_slice(line),
             _ => break,
         }
     }
@@ -202,6 +205,29 @@ mod tests {
         let mut file = File::options().append(true).open(run.results_path()).unwrap();
         file.write_all(b"{\"epoch\":3,\"st").unwrap();
         assert_eq!(run.results().unwrap().iter().map(|results| results.epoch).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    /// Found by reading the readers for fuzzing: scores of four billion classes would take the window's memory.
+    #[test]
+    fn results_that_make_no_sense_end_the_list() {
+        let scratch = tempfile::tempdir().unwrap();
+        let run = run(scratch.path(), RunStatus::Finished);
+        let sound = EpochResults { epoch: 1, step: 10, classes: 2, cells: vec![(0, 1, 3)], ..EpochResults::default() };
+        for damaged in [
+            EpochResults { classes: u32::MAX, ..sound.clone() },
+            EpochResults { cells: vec![(0, 2, 3)], ..sound.clone() },
+            EpochResults { cells: vec![(0, 1, u64::MAX), (1, 1, 1)], ..sound.clone() },
+        ] {
+            let _ = std::fs::remove_file(run.results_path());
+            for results in [&sound, &damaged, &sound] {
+                run.add_results(results).unwrap();
+            }
+            assert_eq!(run.results().unwrap(), [sound.clone()], "{damaged:?}");
+            // Resumed there, the run's next epoch is read again.
+            run.cut_results(10).unwrap();
+            run.add_results(&sound).unwrap();
+            assert_eq!(run.results().unwrap().len(), 2);
+        }
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! `metrics.jsonl`: one line per step and per epoch, written one by one and read back whole.
 
-use super::{RunError, RunFolder, io_error};
+use super::{RunError, RunFolder, io_error, write_file};
 use crate::engine::protocol::{EpochReport, StepReport};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, Write as _};
 use std::path::PathBuf;
 
 /// One line of `metrics.jsonl`.
@@ -93,8 +93,21 @@ impl MetricsWriter {
     /// It cannot be written.
     pub fn open(folder: &RunFolder) -> Result<Self, RunError> {
         let path = folder.metrics_path();
-        let file = File::options().create(true).append(true).open(&path).map_err(|source| io_error(&path, source))?;
-        Ok(Self { file, path })
+        let file = File::options().create(true).read(true).append(true).open(&path);
+        Ok(Self { file: file.map_err(|source| io_error(&path, source))?, path })
+    }
+
+    /// Writes everything to its place again, after somebody deleted or moved the file: it can still be read here.
+    ///
+    /// # Errors
+    /// It cannot be read or written.
+    pub fn restore(&mut self, folder: &RunFolder) -> Result<(), RunError> {
+        let mut text = Vec::new();
+        let read = self.file.rewind().and_then(|()| self.file.read_to_end(&mut text));
+        read.map_err(|source| io_error(&self.path, source))?;
+        write_file(&folder.metrics_path(), &text)?;
+        *self = Self::open(folder)?;
+        Ok(())
     }
 
     /// Adds a step.

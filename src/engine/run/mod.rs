@@ -4,25 +4,28 @@
 //! run.json             who, when, on which device, with which seed, and how it stands
 //! document.json        the document as it was trained
 //! metrics.jsonl        one line per step and per epoch
-//! ckpt/<step>/         the last checkpoint: weights, optimizer, progress
+//! ckpt/<step>/         the last two checkpoints: weights, optimizer, progress
 //! snapshots/<step>.snap  what the layers made of one image at chosen steps
 //! best.safetensors     the best weights, with document, preprocessing and classes inside
 //! last.safetensors     the last weights, once the run has ended
+//! lock                 held by the process that trains it
 //! ```
 //!
 //! Three smaller files are described in `extras.rs`.
 //!
 //! Files are written under another name, synced and renamed. Knows no burn: window and command line read runs with it.
 
+mod checkpoints;
 mod extras;
+mod lock;
 mod metrics;
 pub mod snapshots;
 
 pub use extras::RunNote;
+pub use lock::RunLock;
 pub use metrics::{Metrics, MetricsWriter, epoch_json, epochs_only, step_json};
 
 use super::protocol::FinishReason;
-use crate::platform;
 use metrics::Line;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -70,6 +73,16 @@ pub enum RunError {
         /// Who.
         pid: u32,
     },
+    /// Nothing that can be resumed from.
+    #[error(
+        "A checkpoint must be whole to go on from it. {path}: {found}. Train the network anew; the best weights so far are in best.safetensors."
+    )]
+    Damaged {
+        /// The newest checkpoint.
+        path: PathBuf,
+        /// What is wrong with it.
+        found: String,
+    },
     /// Nothing to resume from.
     #[error("Resuming needs a checkpoint. {0} has none. Start the training anew.")]
     NoCheckpoint(PathBuf),
@@ -79,7 +92,7 @@ pub enum RunError {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
-    /// A process trains it, or did when this was written; see [`RunRecord::status_now`].
+    /// A process trains it, or did when this was written; see [`RunFolder::status_now`].
     #[default]
     Running,
     /// Its process ended without a word; it can be resumed from its last checkpoint.
@@ -140,16 +153,6 @@ pub struct RunRecord {
     pub halvings: u32,
 }
 
-impl RunRecord {
-    /// The status, knowing whether the process is still there.
-    pub fn status_now(&self) -> RunStatus {
-        match self.status {
-            RunStatus::Running if platform::process_alive(self.pid) == Some(false) => RunStatus::Interrupted,
-            status => status,
-        }
-    }
-}
-
 /// A folder with a run in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunFolder {
@@ -184,9 +187,7 @@ impl RunFolder {
         if folder.path.join("run.json").exists() {
             return Err(RunError::Exists(folder.path));
         }
-        std::fs::create_dir_all(&folder.path).map_err(|source| io_error(&folder.path, source))?;
-        write_file(&folder.document_path(), document.as_bytes())?;
-        folder.write_record(record)?;
+        folder.restore(document, record)?;
         Ok(folder)
     }
 
@@ -272,6 +273,21 @@ impl RunFolder {
         write_file(&self.path.join("run.json"), &text)
     }
 
+    /// Whether everything is there that a run under way needs in its folder: somebody may delete or move it.
+    pub fn is_whole(&self) -> bool {
+        ["run.json", "document.json", "metrics.jsonl"].iter().all(|name| self.path.join(name).is_file())
+    }
+
+    /// Writes document and record again, after somebody deleted or moved them.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub fn restore(&self, document: &str, record: &RunRecord) -> Result<(), RunError> {
+        std::fs::create_dir_all(&self.path).map_err(|source| io_error(&self.path, source))?;
+        write_file(&self.document_path(), document.as_bytes())?;
+        self.write_record(record)
+    }
+
     /// Reads the document's JSON.
     ///
     /// # Errors
@@ -318,50 +334,16 @@ impl RunFolder {
         let mut kept = Vec::new();
         for line in old.split_inclusive(|&byte| byte == b'\n') {
             match serde_json::from_slice::<Line>(line) {
-                Ok(Line::Step { step: at, .. } | Line::Epoch { step: at, .. }) if at <= step => {
+                // A line without its end was cut off, even if it can be read: the next one would become part of it.
+                Ok(Line::Step { step: at, .. } | Line::Epoch { step: at, .. })
+                    if at <= step && line.ends_with(b"\n") =>
+                {
                     kept.extend_from_slice(line);
                 }
                 _ => break,
             }
         }
         write_file(&path, &kept)
-    }
-
-    /// The last checkpoint: its step and folder.
-    pub fn checkpoint(&self) -> Option<(u64, PathBuf)> {
-        let entries = std::fs::read_dir(self.path.join("ckpt")).ok()?.flatten();
-        entries.filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path()))).max()
-    }
-
-    /// Writes a checkpoint: `fill` is given an empty folder, which then takes its place in one rename; older ones go.
-    ///
-    /// # Errors
-    /// What `fill` says, or the system refuses; the checkpoint before is then still there.
-    pub fn write_checkpoint<E: From<RunError>>(
-        &self,
-        step: u64,
-        fill: impl FnOnce(&Path) -> Result<(), E>,
-    ) -> Result<PathBuf, E> {
-        let parent = self.path.join("ckpt");
-        let (aside, place) = (parent.join(format!("{step}.new")), parent.join(step.to_string()));
-        if place.is_dir() {
-            return Ok(place);
-        }
-        let io = |path: &Path, result: io::Result<()>| result.map_err(|source| E::from(io_error(path, source)));
-        if aside.exists() {
-            io(&aside, std::fs::remove_dir_all(&aside))?;
-        }
-        io(&aside, std::fs::create_dir_all(&aside))?;
-        fill(&aside)?;
-        io(&aside, sync_folder(&aside))?;
-        io(&place, std::fs::rename(&aside, &place))?;
-        io(&parent, sync_entry(&parent))?;
-        let older = std::fs::read_dir(&parent).into_iter().flatten().flatten();
-        for entry in older.filter(|entry| entry.path() != place) {
-            // A leftover costs room, nothing else; the newest one counts.
-            let _ = std::fs::remove_dir_all(entry.path());
-        }
-        Ok(place)
     }
 }
 
@@ -376,21 +358,6 @@ fn write_file(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
 
 fn io_error(path: &Path, source: io::Error) -> RunError {
     RunError::Io { path: path.to_path_buf(), source }
-}
-
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_file() {
-            File::options().write(true).open(&path)?.sync_all()?;
-        }
-    }
-    sync_entry(folder)
-}
-
-/// Makes a rename inside a folder durable; only Unix lets a folder be synced.
-fn sync_entry(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -466,37 +433,19 @@ mod tests {
         assert!(metrics.epochs.iter().map(|epoch| epoch.step).eq([5]));
     }
 
+    /// A full disk can take a line but not its end.
     #[test]
-    fn a_checkpoint_takes_the_place_of_the_one_before_and_a_failed_one_does_not() {
+    fn a_line_whose_end_is_missing_does_not_swallow_the_next_one() {
         let scratch = tempfile::tempdir().unwrap();
         let run = new_run(scratch.path());
-        assert!(run.checkpoint().is_none());
-        let write = |step, text: &'static str| {
-            run.write_checkpoint::<RunError>(step, |folder| {
-                std::fs::write(folder.join("weights"), text).map_err(|source| io_error(folder, source))
-            })
-        };
-        write(5, "five").unwrap();
-        write(9, "nine").unwrap();
-        assert_eq!(run.checkpoint().unwrap().0, 9);
-        assert!(!run.path().join("ckpt/5").exists());
-        let failed = run.write_checkpoint(12, |folder| Err(RunError::NoCheckpoint(folder.to_path_buf())));
-        assert!(failed.is_err());
-        // The half-written folder is called 12.new and is no checkpoint.
-        assert_eq!(run.checkpoint().unwrap().0, 9);
-        assert_eq!(std::fs::read_to_string(run.checkpoint().unwrap().1.join("weights")).unwrap(), "nine");
-        write(12, "twelve").unwrap();
-        assert_eq!(run.checkpoint().unwrap().0, 12);
-    }
-
-    #[test]
-    fn a_run_whose_process_is_gone_was_interrupted() {
-        let mut record = RunRecord { status: RunStatus::Running, pid: std::process::id(), ..RunRecord::default() };
-        assert_eq!(record.status_now(), RunStatus::Running);
-        record.pid = 0x7fff_fff0;
-        if platform::process_alive(record.pid).is_some() {
-            assert_eq!(record.status_now(), RunStatus::Interrupted);
-        }
+        let mut writer = MetricsWriter::open(&run).unwrap();
+        writer.step(&step(1, 1.0)).unwrap();
+        writer.step(&step(2, 0.5)).unwrap();
+        let text = std::fs::read(run.metrics_path()).unwrap();
+        std::fs::write(run.metrics_path(), &text[..text.len() - 1]).unwrap();
+        run.cut_metrics(5).unwrap();
+        MetricsWriter::open(&run).unwrap().step(&step(2, 0.5)).unwrap();
+        assert!(run.metrics().unwrap().steps.iter().map(|step| step.step).eq(1..=2));
     }
 
     #[test]

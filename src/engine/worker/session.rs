@@ -1,24 +1,25 @@
-//! One training run: preparation, steps, epochs, checkpoints, and the commands that come in between.
+//! One training run: steps, epochs, and the commands that come in between.
+//!
+//! `session/prepare.rs` has what comes before the first step, `session/keep.rs` what is written to the disk.
 
+mod keep;
+mod prepare;
 mod rates;
 
 use super::super::memory::Measurement;
 use super::super::protocol::{
-    Answer, Command, EpochReport, EpochResults, Event, FinishReason, RateChange, RunId, Started, StepReport,
-    TrainRequest, WeightsReport,
+    Answer, Command, EpochReport, EpochResults, Event, FinishReason, RateChange, RunId, StepReport, TrainRequest,
 };
-use super::super::run::{MetricsWriter, RunError, RunFolder, RunRecord, RunStatus, now_secs};
-use super::super::weights::write_safetensors;
-use super::super::{EngineError, LoadReport, TrainJob, Trainer};
-use super::answer::{self, Body, CLASSES, DOCUMENT, Model};
+use super::super::run::{MetricsWriter, RunFolder, RunLock, RunRecord, RunStatus};
+use super::super::{EngineError, Trainer};
+use super::answer::{self, Body};
 use super::pace::Pace;
 use super::progress::{Exact, Progress, Sums};
 use super::watch::Watch;
 use super::{Worker, WorkerError};
 use crate::data::{Batch, BatchTarget, Dataset, Order, Split};
-use crate::graph::{Document, EarlyStop, FileError};
-use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
+use crate::graph::{Document, EarlyStop};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// Time between signs of life where no steps are told.
@@ -35,6 +36,8 @@ enum End {
 struct Session {
     run: RunId,
     folder: RunFolder,
+    /// Held as long as this trains.
+    lock: Option<RunLock>,
     record: RunRecord,
     metrics: MetricsWriter,
     progress: Progress,
@@ -67,7 +70,7 @@ struct Validation {
 pub(super) fn train(worker: &mut Worker, run: RunId, request: &TrainRequest) {
     worker.live = None;
     worker.shelf.clear();
-    let mut session = match prepare(worker, run, request) {
+    let mut session = match prepare::prepare(worker, run, request) {
         Ok(session) => session,
         Err(error) if worker.is_fatal(&error) => return,
         Err(error) => return worker.fail(Some(run), &error),
@@ -89,161 +92,6 @@ pub(super) fn train(worker: &mut Worker, run: RunId, request: &TrainRequest) {
         // The first failure is the one to tell.
         let _ = session.folder.write_record(&session.record);
         worker.fail(Some(run), &error);
-    }
-}
-
-fn prepare(worker: &mut Worker, run: RunId, request: &TrainRequest) -> Result<Session, WorkerError> {
-    let device = worker.device()?;
-    let out = worker.out.clone();
-    let preparing = |what: &str| out.send(&Event::Preparing { run, what: what.into() });
-    let stored = if request.resume { Some(open_to_resume(request)?) } else { None };
-    let mut document = match &stored {
-        Some((folder, _)) => {
-            let damaged =
-                |error: FileError| RunError::NotARun { path: folder.document_path(), found: error.to_string() };
-            Document::from_json(&folder.document()?).map_err(damaged)?
-        }
-        None => Document::from_json(&request.document)?,
-    };
-    if let Some(epochs) = request.epochs {
-        document.training.epochs = epochs;
-        document.training.check()?;
-    }
-    let program = answer::complete_program(&document)?;
-    preparing("reading the data");
-    let dataset = answer::open_data(&document.data, &program, document.seed)?;
-    let halvings = stored.as_ref().map_or(0, |(_, record)| record.halvings).max(request.halvings);
-    let spec = document.training.halved(halvings);
-    let (batch, accumulate) = (spec.batch as usize, spec.accumulate as usize);
-    let images = dataset.len(Split::Train);
-    let steps_per_epoch = images.div_ceil(batch).div_ceil(accumulate).max(1) as u64;
-    preparing("building the network");
-    let measurement = Measurement::begin();
-    let job = TrainJob {
-        program,
-        heads: document.heads_in_force(),
-        spec: document.training.clone(),
-        seed: document.seed,
-        steps_per_epoch,
-    };
-    let mut trainer = Trainer::new(job, &device.device)?;
-    let mut weights = None;
-    if let Some(from) = request.start_from.as_ref().filter(|_| !request.resume) {
-        weights = Some(report(answer::take_weights(trainer.network_mut(), from)?));
-    }
-    let checkpoint = stored.as_ref().and_then(|(folder, _)| folder.checkpoint());
-    let mut progress = Progress::start();
-    if let Some((_, path)) = &checkpoint {
-        preparing("reading the checkpoint");
-        trainer.load(path)?;
-        progress = Progress::load(path)?;
-    }
-    progress.count_in(spec.batch);
-    let mut record = RunRecord {
-        id: format!("{:x}-{:x}", now_secs(), std::process::id()),
-        name: document.name.clone(),
-        created: now_secs(),
-        striate: super::BUILD.into(),
-        device: device.info.name.clone(),
-        threads: worker.threads,
-        seed: document.seed,
-        status: RunStatus::Running,
-        pid: std::process::id(),
-        classes: dataset.classes().to_vec(),
-        steps_per_epoch,
-        epochs: document.training.epochs,
-        step: trainer.step_index(),
-        halvings,
-        ..RunRecord::default()
-    };
-    let mut pending = VecDeque::new();
-    let folder = match stored {
-        Some((folder, old)) => {
-            (record.id, record.created) = (old.id, old.created);
-            if (old.threads, &old.device) != (record.threads, &record.device) {
-                tracing::warn!(
-                    "this run began on {} with {} threads and goes on on {} with {}: losses will differ in their last digits",
-                    old.device,
-                    old.threads,
-                    record.device,
-                    record.threads
-                );
-            }
-            // Nothing is lost by cutting: the steps after the checkpoint are taken again.
-            folder.cut_metrics(trainer.step_index())?;
-            folder.cut_results(trainer.step_index())?;
-            pending = rates::pending(&folder, trainer.step_index())?;
-            if request.epochs.is_some() {
-                document.save(&folder.document_path())?;
-            }
-            folder.write_record(&record)?;
-            folder
-        }
-        None => RunFolder::create(&request.folder, &document.to_json(), &record)?,
-    };
-    let epochs = document.training.epochs;
-    let total_steps = steps_per_epoch * u64::from(epochs);
-    let started = Started {
-        folder: folder.path().to_path_buf(),
-        step: trainer.step_index(),
-        steps_per_epoch,
-        total_steps,
-        epochs,
-        train_images: images as u64,
-        validation_images: dataset.len(Split::Validation) as u64,
-        classes: dataset.classes().to_vec(),
-        weights,
-    };
-    let session = Session {
-        run,
-        metrics: MetricsWriter::open(&folder)?,
-        watch: Watch::start(&folder, trainer.step_index()),
-        folder,
-        record,
-        progress,
-        dataset: dataset.clone(),
-        document: document.clone(),
-        batch,
-        accumulate,
-        checkpoint_secs: request.checkpoint_secs,
-        max_steps: request.max_steps,
-        total_steps,
-        measurement,
-        last_checkpoint: Instant::now(),
-        steps_here: 0,
-        speed: None,
-        looks: Pace::start(Instant::now()),
-        pending,
-    };
-    if request.start_from.is_some() && checkpoint.is_none() {
-        // Weights from elsewhere cannot be drawn again from the seed.
-        session.write_checkpoint(&trainer)?;
-    }
-    let classes = dataset.classes().to_vec();
-    let body = Body::Trainer(Box::new(trainer));
-    worker.live = Some(Model { document, classes, body, dataset: Some(dataset), is_live: true });
-    worker.out.send(&Event::Started { run, started: Box::new(started) });
-    worker.out.send(&Event::Preparing { run, what: "taking the first step (a GPU tunes its kernels now)".into() });
-    Ok(session)
-}
-
-fn open_to_resume(request: &TrainRequest) -> Result<(RunFolder, RunRecord), WorkerError> {
-    let folder = RunFolder::open(&request.folder)?;
-    let record = folder.record()?;
-    if record.status_now() == RunStatus::Running && record.pid != std::process::id() {
-        return Err(RunError::Busy { path: request.folder.clone(), pid: record.pid }.into());
-    }
-    Ok((folder, record))
-}
-
-fn report(found: LoadReport) -> WeightsReport {
-    let mismatched =
-        found.mismatched.into_iter().map(|m| format!("{}: {:?} here, {:?} there", m.path, m.expected, m.found));
-    WeightsReport {
-        matched: found.matched,
-        missing: found.missing,
-        mismatched: mismatched.collect(),
-        unused: found.unused,
     }
 }
 
@@ -333,6 +181,7 @@ impl Session {
     /// Judges the epoch, keeps the best weights, writes a checkpoint, and says whether to stop early.
     fn end_epoch(&mut self, worker: &mut Worker) -> Result<Option<End>, WorkerError> {
         worker.out.flush();
+        self.restore_folder(worker)?;
         let start = Instant::now();
         let Some(validation) = self.validate(worker)? else {
             // Cut short by a stop: the epoch is judged when the run is resumed.
@@ -483,74 +332,5 @@ impl Session {
         let pool = worker.opened.as_ref().and_then(super::Opened::pool_bytes);
         let memory = self.measurement.report(self.steps_here, pool);
         worker.out.send(&Event::Memory { run: self.run, memory });
-    }
-
-    fn checkpoint(&mut self, worker: &mut Worker) -> Result<(), WorkerError> {
-        worker.out.flush();
-        self.metrics.sync()?;
-        let trainer = trainer(worker)?;
-        let step = trainer.step_index();
-        let path = self.write_checkpoint(trainer)?;
-        self.last_checkpoint = Instant::now();
-        self.record.step = step;
-        self.folder.write_record(&self.record)?;
-        worker.out.send(&Event::Saved { run: self.run, step, path });
-        Ok(())
-    }
-
-    fn write_checkpoint(&self, trainer: &Trainer) -> Result<PathBuf, WorkerError> {
-        self.folder.write_checkpoint(trainer.step_index(), |folder| {
-            trainer.save(folder)?;
-            self.progress.save(folder)?;
-            Ok(())
-        })
-    }
-
-    /// One file with weights, document, preprocessing (part of the document) and class names.
-    fn write_weights(&self, worker: &mut Worker, path: &std::path::Path) -> Result<(), WorkerError> {
-        let trainer = trainer(worker)?;
-        let step = trainer.step_index();
-        let text = |value: &dyn std::fmt::Display| value.to_string();
-        let preprocess = serde_json::to_string(&self.document.data.preprocess).unwrap_or_default();
-        let classes = serde_json::to_string(self.dataset.classes()).unwrap_or_default();
-        let metadata = BTreeMap::from([
-            // PyTorch's loaders look for this word.
-            ("format".to_owned(), "pt".to_owned()),
-            (DOCUMENT.to_owned(), self.document.to_json()),
-            ("striate.preprocess".to_owned(), preprocess),
-            (CLASSES.to_owned(), classes),
-            ("striate.step".to_owned(), text(&step)),
-            ("striate.version".to_owned(), super::BUILD.to_owned()),
-        ]);
-        write_safetensors(path, &trainer.network().weights()?, metadata).map_err(EngineError::from)?;
-        worker.out.send(&Event::Saved { run: self.run, step, path: path.to_path_buf() });
-        Ok(())
-    }
-
-    fn finish(&mut self, worker: &mut Worker, end: &End) -> Result<(), WorkerError> {
-        self.checkpoint(worker)?;
-        let step = trainer(worker)?.step_index();
-        let (reason, keep_best) = match *end {
-            End::Done(reason, keep_best) => (reason, keep_best),
-            End::Closed => {
-                self.record.status = RunStatus::Interrupted;
-                return Ok(self.folder.write_record(&self.record)?);
-            }
-        };
-        let (best, last) = (self.folder.best_path(), self.folder.last_path());
-        if keep_best && best.is_file() {
-            let aside = last.with_extension("new");
-            let copy = std::fs::copy(&best, &aside).and_then(|_| std::fs::rename(&aside, &last));
-            copy.map_err(|source| RunError::Io { path: last.clone(), source })?;
-        } else {
-            self.write_weights(worker, &last)?;
-        }
-        let weights = if best.is_file() { best } else { last };
-        self.record.status = RunStatus::Finished;
-        self.record.reason = Some(reason);
-        self.folder.write_record(&self.record)?;
-        tracing::info!("run in {} ended at step {step} of {}", self.folder.path().display(), self.total_steps);
-        worker.out.send(&Event::Finished { run: self.run, reason, step, weights });
-        Ok(())
     }
 }
