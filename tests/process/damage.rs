@@ -1,6 +1,7 @@
 //! Damaged run folders, full and read-only disks, no GPU, no display: the engine says which file and what is wrong, goes on
 //! living, and nothing good is written over.
 
+use crate::scratch::scratch;
 use crate::worker::{EXE, PATIENCE, start, start_program, train, wait, wait_for_step};
 use std::path::{Path, PathBuf};
 use striate::data::Split;
@@ -71,7 +72,7 @@ fn copy(from: &Path, to: &Path) {
 
 #[test]
 fn every_file_of_a_run_may_be_missing_cut_or_garbage() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = scratch();
     let good = scratch.path().join("good");
     let worker = start(&[]);
     // 12 training pictures in batches of 4: 3 steps an epoch, so that there are best weights. The epoch's checkpoint and
@@ -148,7 +149,7 @@ fn every_file_of_a_run_may_be_missing_cut_or_garbage() {
 
 #[test]
 fn a_damaged_checkpoint_is_said_and_the_one_before_is_gone_on_from() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = scratch();
     let good = scratch.path().join("good");
     let worker = start(&[]);
     let document = tiny(&scratch.path().join("pictures")).to_json();
@@ -190,7 +191,7 @@ fn a_damaged_checkpoint_is_said_and_the_one_before_is_gone_on_from() {
 /// Found by hand: the run went on into a folder without document and steps, and nobody was told.
 #[test]
 fn a_run_whose_folder_is_deleted_while_it_trains_is_written_again_and_that_is_said() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = scratch();
     let document = Document { name: "Tiny".into(), ..tiny(&scratch.path().join("pictures")) };
     for what in ["the folder", "document.json", "metrics.jsonl", "moved"] {
         let folder = scratch.path().join(what.replace(' ', "-"));
@@ -234,7 +235,7 @@ fn with_small_files(folder: &Path, blocks: u32) -> PathBuf {
 
 #[test]
 fn a_file_that_cannot_grow_is_named_and_the_checkpoint_before_stays() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = scratch();
     let folder = scratch.path().join("run");
     let worker = start(&[]);
     train(&worker, request(&folder, 4));
@@ -288,7 +289,7 @@ fn mount(arguments: &[&str], path: &Path) -> bool {
 
 #[test]
 fn a_full_and_a_read_only_disk_are_named_and_nothing_good_is_lost() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = scratch();
     let Some(disk) = Mounted::new(&scratch.path().join("disk"), "size=1200k") else {
         // The test before shows the same for one file; this needs root.
         eprintln!("NOT RUN: a full disk and a read-only disk need the right to mount a file system (root).");
@@ -353,7 +354,7 @@ const NO_DRIVERS: [(&str, &str); 5] = [
 
 #[test]
 fn without_a_gpu_the_cpu_trains_and_another_device_is_refused_in_words() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = scratch();
     let worker = start(&NO_DRIVERS);
     worker.send(Command::ListDevices).unwrap();
     let Event::Devices(devices) = wait(&worker, |event| matches!(event, Event::Devices(_))) else { unreachable!() };

@@ -1,6 +1,7 @@
 //! Every way in which the engine fails, forced through the real process: the supervisor names it, the checkpoint is good,
 //! and the run goes on from there.
 
+use crate::scratch::scratch;
 use crate::worker::{RUN, start, train, wait, wait_for_end, wait_for_step};
 use std::path::Path;
 use std::time::Duration;
@@ -16,7 +17,7 @@ fn request(folder: &Path) -> TrainRequest {
 
 #[test]
 fn every_failure_is_named_and_the_run_goes_on_from_its_checkpoint() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = scratch();
     let cases = [
         ("abort", EndCause::Crashed, "SIGABRT"),
         ("exit", EndCause::Crashed, "exit code 7"),
@@ -53,7 +54,7 @@ fn every_failure_is_named_and_the_run_goes_on_from_its_checkpoint() {
 
 #[test]
 fn a_kill_from_outside_is_not_blamed_on_memory_unless_it_was_short() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = scratch();
     // LeNet-5 needs 16 MB allocated; with program and libraries more than 36 MB are resident, nine tenths of this limit.
     for (name, env, cause) in [
         ("free", &[][..], EndCause::Killed),
@@ -74,7 +75,7 @@ fn a_kill_from_outside_is_not_blamed_on_memory_unless_it_was_short() {
 
 #[test]
 fn a_silent_worker_that_is_ended_for_it_is_called_silent() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = scratch();
     let folder = scratch.path().join("run");
     let worker = start(&[("STRIATE_TEST_FAULT", "hang@3")]);
     train(&worker, request(&folder));
@@ -86,7 +87,7 @@ fn a_silent_worker_that_is_ended_for_it_is_called_silent() {
 
 #[test]
 fn half_the_batch_goes_on_inside_the_epoch_where_it_stopped() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = scratch();
     let folder = scratch.path().join("run");
     let worker = start(&[]);
     train(&worker, TrainRequest { max_steps: Some(4), ..request(&folder) });

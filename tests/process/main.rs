@@ -8,4 +8,6 @@ mod damage;
 mod failures;
 mod networks;
 mod running;
+#[path = "../common/scratch.rs"]
+mod scratch;
 mod worker;

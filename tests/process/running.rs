@@ -1,6 +1,7 @@
 //! The engine as a real process: it trains, obeys, survives being killed, and says how it ended.
 
 use crate::networks::{pictures, small, wide};
+use crate::scratch::scratch;
 use crate::worker::{PATIENCE, RUN, finish, start, train, wait, wait_for_end, wait_for_step};
 use std::path::Path;
 use striate::data::Split;
@@ -52,7 +53,7 @@ fn uninterrupted(document: &str, folder: &Path) -> Metrics {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_killed_run_goes_on_with_the_very_same_losses() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = scratch();
     let data = scratch.path().join("pictures");
     pictures(&data);
     // 24 training images in batches of 5: 5 steps an epoch, 40 in all, the last of each smaller.
@@ -70,7 +71,7 @@ fn a_killed_run_goes_on_with_the_very_same_losses() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_killed_run_with_millions_of_weights_and_clipped_gradients_does_too() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = scratch();
     let data = scratch.path().join("pictures");
     pictures(&data);
     // 24 images in batches of 8: 3 steps an epoch, 9 in all.
@@ -83,7 +84,7 @@ fn a_killed_run_with_millions_of_weights_and_clipped_gradients_does_too() {
 
 #[test]
 fn a_run_pauses_answers_goes_on_and_stops_without_any_display() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = scratch();
     let folder = scratch.path().join("run");
     // The names of a display that does not exist: opening a window would fail.
     let worker = start(&[("DISPLAY", ":987"), ("WAYLAND_DISPLAY", "none")]);
@@ -137,7 +138,7 @@ fn a_run_pauses_answers_goes_on_and_stops_without_any_display() {
 
 #[test]
 fn the_end_of_input_writes_a_checkpoint_and_early_stopping_keeps_the_best() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = scratch();
     let data = scratch.path().join("pictures");
     pictures(&data);
     let folder = scratch.path().join("run");
@@ -180,7 +181,7 @@ fn the_end_of_input_writes_a_checkpoint_and_early_stopping_keeps_the_best() {
 
 #[test]
 fn what_cannot_be_trained_is_said_and_survived() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = scratch();
     let worker = start(&[]);
     let fail = |request: TrainRequest, word: &str| {
         train(&worker, request);
@@ -202,7 +203,7 @@ fn what_cannot_be_trained_is_said_and_survived() {
 #[cfg(target_os = "linux")]
 #[test]
 fn running_out_of_memory_is_recognised_and_half_the_batch_goes_on() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = scratch();
     let data = scratch.path().join("pictures");
     pictures(&data);
     let folder = scratch.path().join("run");
@@ -226,7 +227,7 @@ fn running_out_of_memory_is_recognised_and_half_the_batch_goes_on() {
 
 #[test]
 fn weights_of_an_earlier_run_are_taken_where_they_fit_and_the_rest_is_named() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = scratch();
     let data = scratch.path().join("pictures");
     pictures(&data);
     let first = scratch.path().join("first");
@@ -249,7 +250,7 @@ fn weights_of_an_earlier_run_are_taken_where_they_fit_and_the_rest_is_named() {
 /// Kept out of the way of other tests' folders.
 #[test]
 fn a_run_in_use_is_not_resumed_by_a_second_process() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = scratch();
     let data = scratch.path().join("pictures");
     pictures(&data);
     let folder = scratch.path().join("run");
@@ -265,7 +266,7 @@ fn a_run_in_use_is_not_resumed_by_a_second_process() {
 
 #[test]
 fn layers_are_timed_on_request_but_not_beside_a_run() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = scratch();
     let data = scratch.path().join("pictures");
     pictures(&data);
     let worker = start(&[]);
@@ -298,7 +299,7 @@ fn layers_are_timed_on_request_but_not_beside_a_run() {
 
 #[test]
 fn every_epoch_leaves_its_confusion_in_the_run_as_an_evaluation_counts_it() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = scratch();
     let data = scratch.path().join("pictures");
     pictures(&data);
     let folder = scratch.path().join("run");
@@ -327,7 +328,7 @@ fn every_epoch_leaves_its_confusion_in_the_run_as_an_evaluation_counts_it() {
 
 #[test]
 fn changes_of_rate_and_schedule_are_made_again_when_a_killed_run_is_resumed() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = scratch();
     let data = scratch.path().join("pictures");
     pictures(&data);
     let folder = scratch.path().join("run");
@@ -369,7 +370,7 @@ fn changes_of_rate_and_schedule_are_made_again_when_a_killed_run_is_resumed() {
 
 #[test]
 fn a_search_for_a_learning_rate_leaves_the_trained_network_alone_and_waits_its_turn() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = scratch();
     let data = scratch.path().join("pictures");
     pictures(&data);
     let worker = start(&[]);

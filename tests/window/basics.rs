@@ -1,6 +1,7 @@
 //! The window from opening to saving: layers, training, feature maps, files, the engine's end.
 
 use crate::hand::{Window, ask_to_close, click, ctrl, delete, enter, open, options, steps, stop, tab, train, wait};
+use crate::scratch::scratch;
 use egui::{Key, Pos2, Role};
 use egui_kittest::kittest::Queryable as _;
 use std::path::Path;
@@ -32,7 +33,7 @@ fn centre(window: &Window, label: &str) -> Pos2 {
 
 #[test]
 fn a_network_is_changed_trained_looked_into_saved_and_reopened() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let mut window = window(folder.path());
     // LeCun 1998 with a full second convolution: 61,706 parameters.
     window.get_by_label("61,706 parameters");
@@ -100,7 +101,7 @@ fn a_network_is_changed_trained_looked_into_saved_and_reopened() {
 #[cfg(unix)]
 #[test]
 fn an_engine_that_is_killed_is_told_in_words_and_the_next_run_starts() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let mut window = window(folder.path());
     train(&mut window, 5);
     let pid = window.state().worker_pid().unwrap();
@@ -115,7 +116,7 @@ fn an_engine_that_is_killed_is_told_in_words_and_the_next_run_starts() {
 
 #[test]
 fn closing_with_unsaved_changes_asks() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let mut window = window(folder.path());
     delete(&mut window, "s2, Average pooling");
     ask_to_close(&mut window);
@@ -127,7 +128,7 @@ fn closing_with_unsaved_changes_asks() {
 
 #[test]
 fn a_file_that_is_no_network_is_named_with_the_reason() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     std::fs::write(folder.path().join("net.json"), "{}").unwrap();
     let mut window = window(folder.path());
     ctrl(&mut window, Key::O);

@@ -1,6 +1,7 @@
 //! The keyboard alone: a network that branches and merges, built from nothing and trained in the real window.
 
 use crate::hand::{Window, click_near, ctrl, open, options, plain, steps, stop, tab, train};
+use crate::scratch::scratch;
 use egui::{Event, Key};
 use egui_kittest::kittest::Queryable as _;
 use striate::ui::Options;
@@ -20,7 +21,7 @@ fn add(window: &mut Window, kind: &str) {
 
 #[test]
 fn a_network_that_branches_and_merges_is_built_and_trained_by_keys_alone() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let mut window = open(SIZE, options(folder.path()));
     ctrl(&mut window, Key::N);
     add(&mut window, "input");
@@ -55,7 +56,7 @@ fn a_network_that_branches_and_merges_is_built_and_trained_by_keys_alone() {
 
 #[test]
 fn the_outline_lists_nested_layers_and_shares_the_selection_with_the_canvas() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let mut window = open(SIZE, Options { document: Some("resnet-mini".into()), ..options(folder.path()) });
     tab(&mut window, "Outline");
     let named = |window: &Window| {

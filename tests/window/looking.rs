@@ -1,6 +1,7 @@
 //! Looking inside, driven through the real window with a real worker: maps, explanations, images, histograms, the past.
 
 use crate::hand::{Window, answer, button, click, open, options, steps, stop, tab, train, wait};
+use crate::scratch::scratch;
 use egui::{Key, Modifiers, Role, vec2};
 use egui_kittest::kittest::Queryable as _;
 use std::path::Path;
@@ -55,7 +56,7 @@ fn explained(window: &mut Window, layer: &str, channel: u64) -> (Vec<String>, f3
 
 #[test]
 fn an_untrained_network_is_looked_into_and_any_cell_explained_by_mouse_and_keys() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let mut window = window(folder.path());
     wait_for_layer(&mut window, "c1");
     let first = probe(&window).unwrap();
@@ -122,7 +123,7 @@ fn an_untrained_network_is_looked_into_and_any_cell_explained_by_mouse_and_keys(
 
 #[test]
 fn any_image_can_be_looked_at_drawn_chosen_or_pasted() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let picture = image::RgbImage::from_fn(28, 28, |x, y| {
         let on = (4..24).contains(&x) && (5..8).contains(&y) || (13..16).contains(&x) && (8..24).contains(&y);
         image::Rgb([if on { 255 } else { 0 }; 3])
@@ -182,7 +183,7 @@ fn any_image_can_be_looked_at_drawn_chosen_or_pasted() {
 
 #[test]
 fn a_run_shows_its_histograms_and_its_past_while_it_trains_and_afterwards() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let mut window = window(folder.path());
     train(&mut window, 21);
     tab(&mut window, "Feature maps");
@@ -241,7 +242,7 @@ fn a_run_shows_its_histograms_and_its_past_while_it_trains_and_afterwards() {
 
 #[test]
 fn train_leaves_the_maps_in_sight_and_they_follow_the_weights() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let mut window = window(folder.path());
     wait_for_layer(&mut window, "c1");
     window.key_press_modifiers(Modifiers::COMMAND, Key::Enter);
@@ -269,7 +270,7 @@ fn hold(window: &Window, signal: &str) {
 #[test]
 #[cfg(unix)]
 fn what_is_of_the_image_or_layer_before_says_so_until_the_engine_answers() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let mut window = window(folder.path());
     wait_for_layer(&mut window, "c1");
     steps(&mut window, 3);
@@ -309,7 +310,7 @@ fn what_is_of_the_image_or_layer_before_says_so_until_the_engine_answers() {
 fn sums_and_answers_are_in_sight_in_a_window_of_the_usual_size_and_in_a_small_one() {
     // The window's size, and where the inspector begins: 304 points from the right.
     for size in [[1_440.0, 900.0], [1_000.0, 640.0]] {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = scratch();
         let mut window = sized_window(folder.path(), size);
         wait_for_layer(&mut window, "c1");
         let channel = window.get_by_role_and_label(Role::Button, "Channel 2");

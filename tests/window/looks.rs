@@ -1,6 +1,7 @@
 //! Finding, explaining and arranging in the real window, driven by labels and keys; no display is needed.
 
 use crate::hand::{Window, ctrl, options, steps, wait};
+use crate::scratch::{Scratch, scratch};
 use egui::{Key, Modifiers, Role, vec2};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use striate::ui::Options;
@@ -8,11 +9,11 @@ use striate::ui::Options;
 struct Opened {
     window: Window,
     /// Holds the runs; removed at the end.
-    _folder: tempfile::TempDir,
+    _folder: Scratch,
 }
 
 fn open(preset: &str) -> Opened {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let options = Options { document: Some(preset.into()), ..options(folder.path()) };
     Opened { window: crate::hand::open([1_440.0, 1_000.0], options), _folder: folder }
 }

@@ -12,4 +12,6 @@ mod looks;
 mod panels;
 mod runs;
 mod safety;
+#[path = "../common/scratch.rs"]
+mod scratch;
 mod training;

@@ -2,6 +2,7 @@
 //! whose epochs are done goes on for more. By labels on the real window with a real worker process.
 
 use crate::hand::{Window, answer, button, finish, network, open, options, steps, stop, tab, wait};
+use crate::scratch::scratch;
 use egui::{Key, Modifiers, Role};
 use egui_kittest::kittest::Queryable as _;
 use std::path::{Path, PathBuf};
@@ -31,7 +32,7 @@ fn own(window: &Window) -> Option<(String, usize)> {
 
 #[test]
 fn every_tab_keeps_its_last_run_and_train_in_another_tab_waits_its_turn() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let second = tiny(folder.path(), "Second", 500);
     let mut window = window(folder.path(), tiny(folder.path(), "First", 1), second);
     train(&mut window);
@@ -83,7 +84,7 @@ fn every_tab_keeps_its_last_run_and_train_in_another_tab_waits_its_turn() {
 
 #[test]
 fn a_run_whose_epochs_are_done_goes_on_for_more_in_the_same_curves() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let file = tiny(folder.path(), "Tiny", 2);
     let mut window = window(folder.path(), file.clone(), file);
     train(&mut window);
@@ -116,7 +117,7 @@ fn a_run_whose_epochs_are_done_goes_on_for_more_in_the_same_curves() {
 
 #[test]
 fn what_waits_outlives_the_window_and_starts_only_when_told() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let file = tiny(folder.path(), "Long", 500);
     let mut first = window(folder.path(), file.clone(), file.clone());
     train(&mut first);
@@ -148,7 +149,7 @@ fn what_waits_outlives_the_window_and_starts_only_when_told() {
 
 #[test]
 fn the_list_of_runs_takes_the_keys_after_a_click_and_leaves_the_canvas_alone() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let file = tiny(folder.path(), "Tiny", 1);
     let mut window = window(folder.path(), file.clone(), file);
     for _ in 0..2 {

@@ -7,6 +7,7 @@ use crate::hand::{
     PATIENCE, Window, answer, ask_to_close, button, click, click_near, ctrl, delete, has, open, options, picture,
     steps, tab, train, wait,
 };
+use crate::scratch::scratch;
 use egui::{Key, Role};
 use egui_kittest::kittest::Queryable as _;
 use std::path::{Path, PathBuf};
@@ -56,7 +57,7 @@ fn closes(window: &mut Window) -> bool {
 
 #[test]
 fn a_crashed_windows_changes_are_offered_restored_and_discarded() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let mut first = window(options(folder.path()));
     change(&mut first);
     let changed = first.state().document().to_json();
@@ -89,7 +90,7 @@ fn a_crashed_windows_changes_are_offered_restored_and_discarded() {
 
 #[test]
 fn a_file_that_another_window_changed_is_not_written_over_without_asking() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let path = folder.path().join("net.json");
     let mut mine = presets::find("lenet5").unwrap();
     mine.name = "Mine".into();
@@ -123,7 +124,7 @@ fn a_file_that_another_window_changed_is_not_written_over_without_asking() {
 #[cfg(unix)]
 #[test]
 fn a_file_that_cannot_be_written_is_named_and_another_place_is_one_click_away() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let place = folder.path().join("place");
     std::fs::create_dir(&place).unwrap();
     let path = place.join("net.json");
@@ -149,7 +150,7 @@ fn a_file_that_cannot_be_written_is_named_and_another_place_is_one_click_away() 
 /// The folder of the copies is in the way of itself; then it is free again, and nothing more is asked of the person.
 #[test]
 fn copies_that_fail_are_said_beside_the_way_to_resume_and_the_news_end_when_they_work_again() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let fault = format!("abort@8:{}", folder.path().join("struck").display());
     let mut window = window(Options {
         document: Some(quick(folder.path())),
@@ -178,7 +179,7 @@ fn copies_that_fail_are_said_beside_the_way_to_resume_and_the_news_end_when_they
 
 #[test]
 fn closing_saves_first_if_asked_and_a_cancelled_save_keeps_the_window() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let mut cancels = window(Options { dialogs: Some(answer(|_| None)), ..options(folder.path()) });
     change(&mut cancels);
     ask_to_close(&mut cancels);
@@ -199,7 +200,7 @@ fn closing_saves_first_if_asked_and_a_cancelled_save_keeps_the_window() {
 
 #[test]
 fn closing_during_a_run_writes_its_checkpoint_first() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let mut window = window(options(folder.path()));
     train(&mut window, 3);
     let run = window.state().run().unwrap().folder.clone();
@@ -218,7 +219,7 @@ fn closing_during_a_run_writes_its_checkpoint_first() {
 #[cfg(unix)]
 #[test]
 fn a_killed_engine_is_called_killed_and_one_click_goes_on() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let mut window = window(Options { document: Some(quick(folder.path())), ..options(folder.path()) });
     train(&mut window, 3);
     // Before its first checkpoint, a run can only begin anew.
@@ -274,7 +275,7 @@ fn kill_engine(window: &mut Window) {
 
 #[test]
 fn a_silent_engine_may_go_on_or_is_restarted() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let fault = format!("hang@8:{}", folder.path().join("struck").display());
     let mut window = window(Options {
         worker_env: vec![("STRIATE_TEST_FAULT".into(), fault)],
@@ -299,7 +300,7 @@ fn a_silent_engine_may_go_on_or_is_restarted() {
 /// meanwhile notices nothing.
 #[test]
 fn a_silent_second_engine_is_started_anew_and_the_run_goes_on() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let struck = folder.path().join("struck");
     let mut window = window(Options {
         worker_env: vec![("STRIATE_TEST_FAULT".into(), format!("hang_look@1:{}", struck.display()))],
@@ -325,7 +326,7 @@ fn a_silent_second_engine_is_started_anew_and_the_run_goes_on() {
 /// Nothing trains, and the first look never ends: the engine is ended for it, which is said, and another one answers.
 #[test]
 fn an_engine_that_answers_no_look_is_started_anew_and_that_is_said() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let struck = folder.path().join("struck");
     let mut window = window(Options {
         worker_env: vec![("STRIATE_TEST_FAULT".into(), format!("hang_look@1:{}", struck.display()))],
@@ -348,7 +349,7 @@ fn an_engine_that_answers_no_look_is_started_anew_and_that_is_said() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_run_that_outgrows_its_memory_goes_on_by_itself_with_half_the_batch() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let path = folder.path().join("large.json");
     let mut document = presets::find("lenet5").unwrap();
     document.training.batch = 800;
@@ -375,7 +376,7 @@ fn a_run_that_outgrows_its_memory_goes_on_by_itself_with_half_the_batch() {
 
 #[test]
 fn running_out_in_the_middle_goes_on_from_the_checkpoint_and_batch_norm_is_named() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let path = quick(folder.path());
     let mut document = Document::open(&path).unwrap().document;
     let after = document.graph.by_name("c1").unwrap().id;
@@ -403,7 +404,7 @@ fn running_out_in_the_middle_goes_on_from_the_checkpoint_and_batch_norm_is_named
 
 #[test]
 fn a_step_that_will_not_fit_is_asked_about_with_what_helps() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let path = folder.path().join("large.json");
     let mut document = presets::find("lenet5").unwrap();
     document.training.batch = 1_024;
@@ -442,7 +443,7 @@ fn a_step_that_will_not_fit_is_asked_about_with_what_helps() {
 
 #[test]
 fn the_chosen_device_is_checked_on_demand_case_by_case() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let mut window = window(options(folder.path()));
     wait(&mut window, "the engine", |window| {
         window.state().log().iter().any(|line| line.contains("Engine")) && window.query_by_label("Help").is_some()

@@ -5,6 +5,7 @@ use crate::hand::{
     Window, answer, button, click, click_near, enter, finish, is_finished, network, open, options, steps, stop, tab,
     wait,
 };
+use crate::scratch::scratch;
 use egui::{Key, Modifiers, Role};
 use egui_kittest::kittest::Queryable as _;
 use std::path::{Path, PathBuf};
@@ -30,7 +31,7 @@ fn train(window: &mut Window) {
 
 #[test]
 fn runs_of_earlier_sessions_are_listed_named_shown_opened_and_deleted() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let mut first = window(folder.path(), tiny(folder.path(), 2));
     train(&mut first);
     finish(&mut first);
@@ -86,7 +87,7 @@ fn runs_of_earlier_sessions_are_listed_named_shown_opened_and_deleted() {
 /// Fields that show a number must not round it, nor bend it into what they would accept.
 #[test]
 fn settings_are_shown_without_being_changed() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let file = tiny(folder.path(), 100_000);
     let mut json: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     json["training"]["learning_rate"] = 1.234_567_89e-4.into();
@@ -105,7 +106,7 @@ fn settings_are_shown_without_being_changed() {
 
 #[test]
 fn two_runs_are_compared_and_a_stopped_one_goes_on() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let mut window = window(folder.path(), tiny(folder.path(), 1));
     train(&mut window);
     finish(&mut window);
@@ -140,7 +141,7 @@ fn two_runs_are_compared_and_a_stopped_one_goes_on() {
 
 #[test]
 fn every_epoch_shows_who_is_taken_for_whom_with_the_images() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let mut window = window(folder.path(), tiny(folder.path(), 2));
     train(&mut window);
     finish(&mut window);
@@ -170,7 +171,7 @@ fn every_epoch_shows_who_is_taken_for_whom_with_the_images() {
 
 #[test]
 fn a_changed_network_is_offered_the_weights_that_still_fit() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let mut window = window(folder.path(), tiny(folder.path(), 1));
     train(&mut window);
     finish(&mut window);
@@ -197,7 +198,7 @@ fn a_changed_network_is_offered_the_weights_that_still_fit() {
 
 #[test]
 fn the_rate_is_searched_used_and_changed_during_a_run_and_the_next_run_waits_its_turn() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let mut window = window(folder.path(), tiny(folder.path(), 400));
     // With a layer chosen the inspector does not show the training settings a second time.
     window.get_by_label_contains("flat, Flatten").click();

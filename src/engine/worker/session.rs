@@ -181,7 +181,6 @@ impl Session {
     /// Judges the epoch, keeps the best weights, writes a checkpoint, and says whether to stop early.
     fn end_epoch(&mut self, worker: &mut Worker) -> Result<Option<End>, WorkerError> {
         worker.out.flush();
-        self.restore_folder(worker)?;
         let start = Instant::now();
         let Some(validation) = self.validate(worker)? else {
             // Cut short by a stop: the epoch is judged when the run is resumed.
@@ -205,7 +204,7 @@ impl Session {
         };
         if is_best {
             self.progress.best = Some(Exact(judged));
-            self.write_weights(worker, &self.folder.best_path())?;
+            self.keep(worker, |session, worker| session.write_weights(worker, &session.folder.best_path()))?;
         }
         self.metrics.epoch(&epoch)?;
         let (number, step) = (epoch.epoch, epoch.step);
@@ -213,7 +212,7 @@ impl Session {
         if !validation.answers.is_empty() {
             let classes = u32::try_from(self.dataset.classes().len()).unwrap_or(u32::MAX);
             let results = EpochResults::count(number, step, classes, validation.answers);
-            self.folder.add_results(&results)?;
+            self.keep(worker, |session, _| Ok(session.folder.add_results(&results)?))?;
             worker.out.send(&Event::Results { run: self.run, results: Box::new(results) });
         }
         self.watch.step(worker.live.as_mut(), step, Some(number));

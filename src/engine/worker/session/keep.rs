@@ -11,24 +11,48 @@ use super::super::{BUILD, Worker, WorkerError};
 use super::{End, Session, trainer};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How often something is written that somebody deletes meanwhile, and the time between.
+const TRIES: u32 = 40;
+const BETWEEN: Duration = Duration::from_millis(50);
 
 impl Session {
-    /// Somebody may delete or move the run's folder while it trains. It is written again then, with every step, and that is
-    /// said; results and pictures of earlier epochs are not held here.
-    pub(super) fn restore_folder(&mut self, worker: &mut Worker) -> Result<(), WorkerError> {
-        if self.folder.is_whole() {
-            return Ok(());
+    /// Writes something into the run's folder. Somebody may delete or move that while it trains, and take a while for it:
+    /// it is written again then.
+    pub(super) fn keep<T>(
+        &mut self,
+        worker: &mut Worker,
+        write: impl Fn(&mut Self, &mut Worker) -> Result<T, WorkerError>,
+    ) -> Result<T, WorkerError> {
+        let mut tries = 0;
+        loop {
+            let is_whole = if self.folder.is_whole() { Ok(()) } else { self.restore_folder(worker) };
+            let result = is_whole.and_then(|()| write(self, worker));
+            tries += 1;
+            if result.is_ok() || self.folder.is_whole() || tries == TRIES {
+                return result;
+            }
+            std::thread::sleep(BETWEEN);
         }
+    }
+
+    /// The folder again, with every step, which is said; what earlier epochs left there is not held here.
+    fn restore_folder(&mut self, worker: &mut Worker) -> Result<(), WorkerError> {
         self.folder.restore(&self.document.to_json(), &self.record)?;
         self.metrics.restore(&self.folder)?;
         // Its own lock would be in the way of the new one.
         self.lock = None;
         self.lock = Some(self.folder.lock()?);
         self.watch = Watch::start(&self.folder, trainer(worker)?.step_index());
+        if !self.folder.best_path().is_file() {
+            // The next epoch is the best of those that there are.
+            self.progress.best = None;
+        }
         let message = format!(
             "The folder of a run must stay in its place while it trains. {} was deleted or moved, as a whole or in part. It \
-             was written again with the network and all steps; results and snapshots of earlier epochs are not in it.",
+             was written again with the network and all steps; results, snapshots and best weights of earlier epochs are not \
+             in it.",
             self.folder.path().display()
         );
         worker.out.send(&Event::Failed { run: None, message });
@@ -38,14 +62,16 @@ impl Session {
     /// Writes a checkpoint, and everything that counts with it.
     pub(super) fn checkpoint(&mut self, worker: &mut Worker) -> Result<(), WorkerError> {
         worker.out.flush();
-        self.restore_folder(worker)?;
-        self.metrics.sync()?;
-        let trainer = trainer(worker)?;
-        let step = trainer.step_index();
-        let path = self.write_checkpoint(trainer)?;
+        let (step, path) = self.keep(worker, |session, worker| {
+            session.metrics.sync()?;
+            let trainer = trainer(worker)?;
+            let step = trainer.step_index();
+            let path = session.write_checkpoint(trainer)?;
+            session.record.step = step;
+            session.folder.write_record(&session.record)?;
+            Ok((step, path))
+        })?;
         self.last_checkpoint = Instant::now();
-        self.record.step = step;
-        self.folder.write_record(&self.record)?;
         worker.out.send(&Event::Saved { run: self.run, step, path });
         Ok(())
     }
@@ -88,7 +114,7 @@ impl Session {
             End::Done(reason, keep_best) => (reason, keep_best),
             End::Closed => {
                 self.record.status = RunStatus::Interrupted;
-                return Ok(self.folder.write_record(&self.record)?);
+                return self.keep(worker, |session, _| Ok(session.folder.write_record(&session.record)?));
             }
         };
         let (best, last) = (self.folder.best_path(), self.folder.last_path());
@@ -97,12 +123,12 @@ impl Session {
             let copy = std::fs::copy(&best, &aside).and_then(|_| std::fs::rename(&aside, &last));
             copy.map_err(|source| RunError::Io { path: last.clone(), source })?;
         } else {
-            self.write_weights(worker, &last)?;
+            self.keep(worker, |session, worker| session.write_weights(worker, &session.folder.last_path()))?;
         }
         let weights = if best.is_file() { best } else { last };
         self.record.status = RunStatus::Finished;
         self.record.reason = Some(reason);
-        self.folder.write_record(&self.record)?;
+        self.keep(worker, |session, _| Ok(session.folder.write_record(&session.record)?))?;
         tracing::info!("run in {} ended at step {step} of {}", self.folder.path().display(), self.total_steps);
         worker.out.send(&Event::Finished { run: self.run, reason, step, weights });
         Ok(())
