@@ -110,14 +110,11 @@ impl App {
         let problem = recovery.problem();
         if problem.is_some() != self.safety.is_behind {
             self.safety.is_behind = problem.is_some();
-            match problem {
-                Some(words) => {
-                    self.session.tell(Banner { kind: Kind::Copies, ..Banner::new(words, false) });
-                }
-                None => {
-                    self.session.news.end(Kind::Copies);
-                    self.session.note("Unsaved changes are copied again.");
-                }
+            if let Some(words) = problem {
+                self.session.tell(Banner { kind: Kind::Copies, ..Banner::new(words, false) });
+            } else {
+                self.session.news.end(Kind::Copies);
+                self.session.note("Unsaved changes are copied again.");
             }
         }
     }

@@ -222,7 +222,7 @@ mod tests {
             for results in [&sound, &damaged, &sound] {
                 run.add_results(results).unwrap();
             }
-            assert_eq!(run.results().unwrap(), [sound.clone()], "{damaged:?}");
+            assert_eq!(run.results().unwrap(), std::slice::from_ref(&sound), "{damaged:?}");
             // Resumed there, the run's next epoch is read again.
             run.cut_results(10).unwrap();
             run.add_results(&sound).unwrap();

@@ -83,37 +83,34 @@ pub(super) fn prepare(worker: &mut Worker, run: RunId, request: &TrainRequest) -
         ..RunRecord::default()
     };
     let mut pending = VecDeque::new();
-    let (folder, lock) = match stored {
-        Some((folder, old, lock)) => {
-            (record.id, record.created) = (old.id, old.created);
-            if (old.threads, &old.device) != (record.threads, &record.device) {
-                tracing::warn!(
-                    "this run began on {} with {} threads and goes on on {} with {}: losses will differ in their last digits",
-                    old.device,
-                    old.threads,
-                    record.device,
-                    record.threads
-                );
-            }
-            // Nothing is lost by cutting: the steps after the checkpoint are taken again.
-            folder.cut_metrics(trainer.step_index())?;
-            folder.cut_results(trainer.step_index())?;
-            pending = rates::pending(&folder, trainer.step_index())?;
-            if request.epochs.is_some() {
-                document.save(&folder.document_path())?;
-            }
-            folder.write_record(&record)?;
-            for (path, error) in &skipped {
-                folder.set_checkpoint_aside(path)?;
-                out.send(&Event::Failed { run: None, message: skipped_words(path, error, trainer.step_index()) });
-            }
-            (folder, lock)
+    let (folder, lock) = if let Some((folder, old, lock)) = stored {
+        (record.id, record.created) = (old.id, old.created);
+        if (old.threads, &old.device) != (record.threads, &record.device) {
+            tracing::warn!(
+                "this run began on {} with {} threads and goes on on {} with {}: losses will differ in their last digits",
+                old.device,
+                old.threads,
+                record.device,
+                record.threads
+            );
         }
-        None => {
-            let folder = RunFolder::create(&request.folder, &document.to_json(), &record)?;
-            let lock = folder.lock()?;
-            (folder, lock)
+        // Nothing is lost by cutting: the steps after the checkpoint are taken again.
+        folder.cut_metrics(trainer.step_index())?;
+        folder.cut_results(trainer.step_index())?;
+        pending = rates::pending(&folder, trainer.step_index())?;
+        if request.epochs.is_some() {
+            document.save(&folder.document_path())?;
         }
+        folder.write_record(&record)?;
+        for (path, error) in &skipped {
+            folder.set_checkpoint_aside(path)?;
+            out.send(&Event::Failed { run: None, message: skipped_words(path, error, trainer.step_index()) });
+        }
+        (folder, lock)
+    } else {
+        let folder = RunFolder::create(&request.folder, &document.to_json(), &record)?;
+        let lock = folder.lock()?;
+        (folder, lock)
     };
     let epochs = document.training.epochs;
     let total_steps = steps_per_epoch * u64::from(epochs);
