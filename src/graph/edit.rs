@@ -1,7 +1,7 @@
 //! Every way to change a document, as values. One function applies them and checks what must always hold.
 
 use super::{Content, DataSpec, Document, Graph, Head, Link, Node, NodeId, TrainSpec, check_name};
-use super::{check, expand, group, rules, surgery};
+use super::{check, expand, group, piece, rules, surgery};
 use crate::layers::{Arity, Layer};
 use crate::op::{Init, Shape};
 use std::sync::Arc;
@@ -34,10 +34,10 @@ pub enum Edit {
         /// Which.
         nodes: Vec<NodeId>,
     },
-    /// Takes a node out (healing its place) and puts it elsewhere.
+    /// Takes nodes out (healing their places) and puts them elsewhere, one piece after another.
     Move {
         /// Which.
-        node: NodeId,
+        nodes: Vec<NodeId>,
         /// Where.
         place: Place,
     },
@@ -174,6 +174,28 @@ pub enum EditError {
         /// Why.
         finding: String,
     },
+    /// Several cards move as one where one way leads in and one out.
+    #[error(
+        "Several layers move as one where one way leads in and one out. Of these, {finding}. Select what joins them too, or move them one by one."
+    )]
+    Apart {
+        /// Why not.
+        finding: String,
+    },
+    /// An input cannot be moved.
+    #[error("A layer that moves must have something before it. {name} is where data enter. Leave it where it is.")]
+    Stays {
+        /// Its name.
+        name: String,
+    },
+    /// There is no place one step on.
+    #[error("A layer moves past the one before or behind it. {name} has none to pass: {finding}. Drag it, or link it.")]
+    NoStep {
+        /// Its name.
+        name: String,
+        /// Why not.
+        finding: String,
+    },
     /// The name is taken or not a name.
     #[error("{rule} Received {found:?}.")]
     Name {
@@ -230,7 +252,7 @@ impl Edit {
         match self {
             Self::Insert { content, .. } => format!("Add {}", content.kind_name()),
             Self::Remove { nodes } => format!("Remove {}", some(nodes)),
-            Self::Move { node, .. } => format!("Move {}", name(node)),
+            Self::Move { nodes, .. } => format!("Move {}", some(nodes)),
             Self::SetLayer { node, .. } | Self::SetRepeat { node, .. } => format!("Change {}", name(node)),
             Self::Rename { node, name: new } => format!("Rename {} to {new}", name(node)),
             Self::SetTrainable { nodes, trainable: true } => format!("Unfreeze {}", some(nodes)),
@@ -335,9 +357,9 @@ fn apply_to_graph(graph: &mut Graph, edit: &Edit) -> Result<Outcome, EditError> 
             after.retain(|id| graph.node(*id).is_some());
             Ok(Outcome::select(after.into_iter().take(1).collect()))
         }
-        Edit::Move { node, place } => {
-            surgery::relocate(graph, *node, place)?;
-            Ok(Outcome::select(vec![*node]))
+        Edit::Move { nodes, place } => {
+            piece::relocate(graph, nodes, place)?;
+            Ok(Outcome::select(nodes.clone()))
         }
         Edit::SetLayer { node, layer } => with_node(graph, *node, |node| {
             let same_kind = node.content.kind_id() == Content::Layer((**layer).clone()).kind_id();

@@ -27,6 +27,7 @@ pub use file::{
 pub use fragment::{FRAGMENT, FragmentError};
 pub use history::{DEPTH, History, Restored};
 pub use node::{Content, Graph, Group, Link, Node, NodeId};
+pub use piece::Load;
 pub use rules::check;
 pub use spec::{
     Augment, DataSource, DataSpec, EarlyStop, Head, Loss, Metric, Optimizer, Preprocess, Resize, Schedule, Splits,

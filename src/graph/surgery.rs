@@ -1,7 +1,7 @@
 //! Cutting and joining: the graph operations behind the edits.
 
 use super::node::prefixes;
-use super::{EditError, Graph, Link, Node, NodeId, Place, piece};
+use super::{EditError, Graph, Link, Node, NodeId, Place};
 use crate::layers::Arity;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -81,27 +81,6 @@ pub(super) fn close_gaps(graph: &mut Graph, to: NodeId) {
     for link in graph.links.iter_mut().filter(|link| link.to == to) {
         link.to_port = ports.get(&link.to_port).copied().unwrap_or(link.to_port);
     }
-}
-
-/// Takes a node out of its place and puts it elsewhere; one with several links takes its branch along.
-pub(super) fn relocate(graph: &mut Graph, id: NodeId, place: &Place) -> Result<(), EditError> {
-    let node = graph.node(id).ok_or(EditError::NoNode)?.clone();
-    let branch = graph.branch_of(id)?;
-    if branch.len() > 1 {
-        return piece::relocate(graph, &branch, place);
-    }
-    let touches = match place {
-        Place::After(other) | Place::Branch(other) => *other == id,
-        Place::OnLink(link) => link.from == id || link.to == id,
-        Place::Loose => false,
-    };
-    if touches {
-        return Ok(());
-    }
-    detach(graph, id);
-    graph.nodes.retain(|node| node.id != id);
-    insert(graph, (*node).clone(), place)?;
-    Ok(())
 }
 
 /// Adds a link.

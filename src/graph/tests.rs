@@ -56,7 +56,7 @@ fn removing_the_only_layer_on_a_branch_leaves_a_merge_with_one_input() {
 #[test]
 fn moving_a_card_heals_its_old_place() {
     let to = chain().graph.links_into(NodeId(2))[0];
-    let document = apply(&chain(), &[], &Edit::Move { node: NodeId(3), place: Place::OnLink(to) }).unwrap().0;
+    let document = apply(&chain(), &[], &Edit::Move { nodes: vec![NodeId(3)], place: Place::OnLink(to) }).unwrap().0;
     assert_eq!(links(&document), [(1, 3, 0), (3, 2, 0)]);
 }
 
@@ -73,20 +73,22 @@ fn a_card_with_several_links_moves_with_its_branch() {
     let document = skip();
     let order = [(1, 2, 0), (2, 3, 0), (2, 4, 1), (3, 4, 0), (4, 5, 0), (5, 6, 0)];
     assert_eq!(links(&document), order);
+    let moved = |id: u64| document.graph.load(&[NodeId(id)]).unwrap().nodes();
     // The split takes all up to its merge along, the merge all that its split feeds.
-    assert_eq!(document.graph.branch_of(NodeId(2)).unwrap(), [2, 3, 4].map(NodeId));
-    assert_eq!(document.graph.branch_of(NodeId(4)).unwrap(), [3, 4].map(NodeId));
-    assert_eq!(document.graph.branch_of(NodeId(3)).unwrap(), [NodeId(3)]);
+    assert_eq!(moved(2), [2, 3, 4].map(NodeId));
+    assert_eq!(moved(4), [3, 4].map(NodeId));
+    assert_eq!(moved(3), [NodeId(3)]);
     // Behind conv2: input → conv2 → (conv1, pool1, add1) → flatten.
     let to = Place::OnLink(document.graph.links_into(NodeId(6))[0]);
-    let moved = apply(&document, &[], &Edit::Move { node: NodeId(2), place: to }).unwrap().0;
+    let moved = apply(&document, &[], &Edit::Move { nodes: vec![NodeId(2)], place: to }).unwrap().0;
     assert_eq!(links(&moved), [(1, 5, 0), (2, 3, 0), (2, 4, 1), (3, 4, 0), (4, 6, 0), (5, 2, 0)]);
     // The merge alone moves what lies between: conv1 → conv2 → (pool1, add1 and the skip) → flatten.
-    let moved = apply(&document, &[], &Edit::Move { node: NodeId(4), place: Place::After(NodeId(5)) }).unwrap().0;
+    let moved =
+        apply(&document, &[], &Edit::Move { nodes: vec![NodeId(4)], place: Place::After(NodeId(5)) }).unwrap().0;
     assert_eq!(links(&moved), [(1, 2, 0), (2, 5, 0), (3, 4, 0), (4, 6, 0), (5, 3, 0), (5, 4, 1)]);
     // Onto a place of its own nothing changes.
     let own = Place::After(NodeId(3));
-    assert_eq!(apply(&document, &[], &Edit::Move { node: NodeId(2), place: own }).unwrap().0, document);
+    assert_eq!(apply(&document, &[], &Edit::Move { nodes: vec![NodeId(2)], place: own }).unwrap().0, document);
 }
 
 #[test]
@@ -94,7 +96,7 @@ fn a_card_whose_branch_is_not_one_piece_says_why_it_cannot_move() {
     // A second way out of the split, which nothing joins.
     let document = insert(&skip(), Dense::default(), Place::Branch(NodeId(2)));
     let refused = |node: u64, place: Place| {
-        apply(&document, &[], &Edit::Move { node: NodeId(node), place }).map(|_| ()).unwrap_err().to_string()
+        apply(&document, &[], &Edit::Move { nodes: vec![NodeId(node)], place }).map(|_| ()).unwrap_err().to_string()
     };
     assert!(refused(2, Place::After(NodeId(5))).contains("fc1 ends without being joined"));
     assert!(refused(4, Place::Loose).contains("cannot lie beside the network"));
@@ -102,8 +104,75 @@ fn a_card_whose_branch_is_not_one_piece_says_why_it_cannot_move() {
     let document = insert(&skip(), Input::default(), Place::Loose);
     let input = document.graph.nodes.last().unwrap().id;
     let document = apply(&document, &[], &Edit::Connect { from: input, to: NodeId(4), port: None }).unwrap().0;
-    let error = apply(&document, &[], &Edit::Move { node: NodeId(4), place: Place::After(NodeId(5)) }).unwrap_err();
+    let error =
+        apply(&document, &[], &Edit::Move { nodes: vec![NodeId(4)], place: Place::After(NodeId(5)) }).unwrap_err();
     assert!(error.to_string().contains("would have to come along"), "{error}");
+}
+
+/// input1 → conv1 → pool1 → conv2 → flatten1, with ids 1 to 5.
+fn row() -> Document {
+    let document = insert(&chain(), Conv2d::default(), Place::After(NodeId(3)));
+    insert(&document, Flatten::default(), Place::After(NodeId(4)))
+}
+
+fn moved(document: &Document, nodes: &[u64], place: Place) -> Result<Document, String> {
+    let nodes = nodes.iter().copied().map(NodeId).collect();
+    apply(document, &[], &Edit::Move { nodes, place }).map(|(document, _)| document).map_err(|error| error.to_string())
+}
+
+#[test]
+fn several_cards_move_as_one_and_keep_their_links() {
+    let behind = moved(&row(), &[3, 2], Place::After(NodeId(4))).unwrap();
+    assert_eq!(links(&behind), [(1, 4, 0), (2, 3, 0), (3, 5, 0), (4, 2, 0)]);
+    let order: Vec<u64> = behind.graph.nodes.iter().map(|node| node.id.0).collect();
+    assert_eq!(order, [1, 4, 2, 3, 5]);
+    // Onto a wire, and those that stand apart one after another; the place of each is healed.
+    let wire = Place::OnLink(row().graph.links_into(NodeId(5))[0]);
+    assert_eq!(links(&moved(&row(), &[2, 3], wire).unwrap()), links(&behind));
+    let gathered = moved(&row(), &[2, 4], Place::After(NodeId(5))).unwrap();
+    assert_eq!(links(&gathered), [(1, 3, 0), (2, 4, 0), (3, 5, 0), (5, 2, 0)]);
+    // A split and a layer of one of its branches take along what joins them, the whole block.
+    let order = [(1, 5, 0), (2, 3, 0), (2, 4, 1), (3, 4, 0), (4, 6, 0), (5, 2, 0)];
+    assert_eq!(links(&moved(&skip(), &[2, 3], Place::After(NodeId(5))).unwrap()), order);
+}
+
+#[test]
+fn a_run_taken_out_of_the_network_stays_linked_and_goes_back_into_a_wire() {
+    let out = moved(&row(), &[2, 3], Place::Loose).unwrap();
+    assert_eq!(links(&out), [(1, 4, 0), (2, 3, 0), (4, 5, 0)]);
+    let wire = Place::OnLink(out.graph.links_into(NodeId(4))[0]);
+    assert_eq!(links(&moved(&out, &[2, 3], wire).unwrap()), links(&row()));
+    // As a branch: linked from a layer whose other links stay.
+    let branch = moved(&row(), &[3, 4], Place::Branch(NodeId(2))).unwrap();
+    assert_eq!(links(&branch), [(1, 2, 0), (2, 3, 0), (2, 5, 0), (3, 4, 0)]);
+}
+
+#[test]
+fn several_cards_that_cannot_move_as_one_say_why() {
+    // input → conv1 → add and input → conv2 → add: two ways side by side.
+    let document = insert(&Document::default(), Input::default(), Place::Loose);
+    let document = insert(&document, Conv2d::default(), Place::After(NodeId(1)));
+    let document = insert(&document, Add::default(), Place::After(NodeId(2)));
+    let document = insert(&document, Conv2d::default(), Place::Branch(NodeId(1)));
+    let document = apply(&document, &[], &Edit::Connect { from: NodeId(4), to: NodeId(3), port: None }).unwrap().0;
+    let document = insert(&document, Flatten::default(), Place::After(NodeId(3)));
+    let why = moved(&document, &[2, 4], Place::After(NodeId(5))).unwrap_err();
+    assert!(why.contains("lie side by side") && why.contains("Select what joins them too"), "{why}");
+    let why = moved(&row(), &[1, 2], Place::After(NodeId(4))).unwrap_err();
+    assert!(why.contains("input1 is where data enter"), "{why}");
+}
+
+#[test]
+fn one_step_earlier_or_later_passes_one_layer() {
+    let document = row();
+    let step = |nodes: &[u64], is_earlier| {
+        let nodes: Vec<NodeId> = nodes.iter().copied().map(NodeId).collect();
+        document.graph.step(&document.graph.load(&nodes).unwrap(), is_earlier).map_err(|why| why.to_string())
+    };
+    assert_eq!(step(&[3, 4], true), Ok(Place::OnLink(document.graph.links_into(NodeId(2))[0])));
+    assert_eq!(step(&[2, 3], false), Ok(Place::After(NodeId(4))));
+    assert!(step(&[2], true).unwrap_err().contains("nothing lies before input1"));
+    assert!(step(&[5], false).unwrap_err().contains("nothing follows it"));
 }
 
 #[test]
@@ -310,10 +379,11 @@ fn every_edit_of_a_random_walk_keeps_the_graph_sound() {
             2 => Flatten::default().into(),
             _ => Conv2d::default().into(),
         };
-        let edit = match next(6) {
+        let edit = match next(7) {
             0 | 1 if ids.len() < 40 => Edit::Insert { content: Box::new(Content::Layer(layer)), place },
             2 => Edit::Remove { nodes: vec![pick] },
-            3 => Edit::Move { node: pick, place },
+            3 => Edit::Move { nodes: vec![pick], place },
+            4 => Edit::Move { nodes: vec![pick, other], place },
             _ => Edit::Connect { from: pick, to: other, port: None },
         };
         if let Ok((changed, _)) = apply(&document, &[], &edit) {

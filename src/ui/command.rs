@@ -42,6 +42,10 @@ const fn shift(key: Key) -> KeyboardShortcut {
     KeyboardShortcut::new(Modifiers::SHIFT, key)
 }
 
+const fn alt(key: Key) -> KeyboardShortcut {
+    KeyboardShortcut::new(Modifiers::ALT, key)
+}
+
 const fn plain(key: Key) -> KeyboardShortcut {
     KeyboardShortcut::new(Modifiers::NONE, key)
 }
@@ -158,6 +162,8 @@ pub const ALL: &[Spec] = &[
         "Along the links, and among layers side by side; with Shift, add to the selection",
         &[plain(Key::ArrowUp), plain(Key::ArrowDown), plain(Key::ArrowLeft), plain(Key::ArrowRight)],
     ),
+    canvas("earlier", "Move earlier", "Move the selected layers past the one before them", &[alt(Key::ArrowUp)]),
+    canvas("later", "Move later", "Move the selected layers past the one behind them", &[alt(Key::ArrowDown)]),
     maps(
         "maps_channel",
         "Channel before, after",
@@ -192,6 +198,8 @@ pub const TOPICS: &[(&str, &[&str])] = &[
             "link",
             "unlink",
             "walk",
+            "earlier",
+            "later",
             "select_all",
             "enter",
             "out",

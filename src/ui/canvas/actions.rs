@@ -72,6 +72,8 @@ pub fn run(id: &str, site: Site<'_>, ctx: &egui::Context) -> Vec<UiCommand> {
             _ => vec![UiCommand::Notify("A link joins two layers. Select one or two.".into())],
         },
         "unlink" => site.unlink(),
+        "earlier" | "later" if empty => needs("Moving needs layers."),
+        "earlier" | "later" => vec![site.step(id == "earlier")],
         "enter" => match nodes.as_slice() {
             &[one] if site.is_group(one) => vec![UiCommand::OpenPath([site.path, &[one]].concat())],
             [] => Vec::new(),
@@ -163,6 +165,15 @@ impl Site<'_> {
     fn link(&self, one: NodeId, other: NodeId) -> Edit {
         let (from, to) = along(self.graph, one, other);
         Edit::Connect { from, to, port: None }
+    }
+
+    /// The selection moved past the layer before or behind it.
+    fn step(&self, is_earlier: bool) -> UiCommand {
+        let nodes = self.selection.to_vec();
+        match self.graph.load(&nodes).and_then(|load| self.graph.step(&load, is_earlier)) {
+            Ok(place) => UiCommand::edit(Edit::Move { nodes, place }),
+            Err(reason) => UiCommand::Notify(reason.to_string()),
+        }
     }
 
     fn unlink(&self) -> Vec<UiCommand> {

@@ -325,41 +325,6 @@ pub(super) fn port(painter: &Painter, view: View, at: Pos2, is_active: bool, tok
     painter.circle(view.to_screen(at), radius * view.zoom.clamp(0.4, 2.0), tokens.card, Stroke::new(width, edge));
 }
 
-/// The card under the pointer while something new is dragged in, with what a drop would do.
-pub(super) fn ghost(painter: &Painter, at: Pos2, icon: &str, colour: Color32, name: &str, hint: &str, tokens: &Tokens) {
-    let rect = Rect::from_min_size(at + vec2(12.0, 12.0), vec2(210.0, 46.0));
-    let radius = CornerRadius::same(size::RADIUS_CARD);
-    let shadow = egui::Shadow { offset: [0, 6], blur: 18, spread: 0, color: tokens.shadow };
-    painter.add(shadow.as_shape(rect, radius));
-    painter.rect(rect, radius, tokens.floating, Stroke::new(1.5, colour), StrokeKind::Inside);
-    icons::paint(
-        painter,
-        icon,
-        Rect::from_center_size(rect.left_center() + vec2(22.0, 0.0), Vec2::splat(20.0)),
-        colour,
-    );
-    write(
-        painter,
-        rect.min + vec2(42.0, 15.0),
-        Align2::LEFT_CENTER,
-        name,
-        size::FONT_BODY,
-        tokens.text_strong,
-        160.0,
-        true,
-    );
-    write(
-        painter,
-        rect.min + vec2(42.0, 32.0),
-        Align2::LEFT_CENTER,
-        hint,
-        size::FONT_SMALL,
-        tokens.text_weak,
-        160.0,
-        false,
-    );
-}
-
 /// One line of text, cut with "…" where it has no room; `points` are on the screen. Gives its width.
 pub(crate) fn write(
     painter: &Painter,

@@ -2,7 +2,7 @@
 
 use super::scene::{CardView, Scene};
 use super::search::Where;
-use crate::graph::{Edit, Link, NodeId, Place, apply};
+use crate::graph::{Edit, Link, Load, NodeId, Place, apply};
 use crate::layers::{Arity, Layer, LayerKind as _};
 use crate::plan::{Severity, plan};
 use crate::ui::{PanelCx, UiCommand};
@@ -27,8 +27,8 @@ pub(super) enum Drag {
     Pan,
     /// A rectangle that selects, from this point of the drawing on.
     Region { start: Pos2 },
-    /// A card to another place, with those that move along.
-    Card { id: NodeId, branch: Vec<NodeId> },
+    /// Cards to another place: the one under the pointer, and all that move.
+    Cards { held: NodeId, load: Load },
     /// A new link from an output; or an old one that was lifted off its input.
     FromOutput { from: NodeId, lifted: Option<Link> },
     /// A new link into an input that has none.
@@ -43,11 +43,20 @@ pub(super) struct Target {
     pub(super) hint: String,
 }
 
-/// Where a layer dropped at a point goes: into a wire, behind a card, or beside the network.
-pub(super) fn target(scene: &Scene, at: Pos2, zoom: f32, moved: &[NodeId], takes_input: bool) -> Option<Target> {
+/// Where a layer of the palette dropped at a point goes: into a wire, behind a card, or beside the network.
+pub(super) fn target(scene: &Scene, at: Pos2, zoom: f32, takes_input: bool) -> Option<Target> {
+    place_at(scene, at, zoom, &Load::default(), takes_input)
+}
+
+/// Where cards dropped at a point go; nowhere else on themselves and on their own wires.
+pub(super) fn target_of(scene: &Scene, at: Pos2, zoom: f32, load: &Load) -> Option<Target> {
+    place_at(scene, at, zoom, load, true)
+}
+
+fn place_at(scene: &Scene, at: Pos2, zoom: f32, moved: &Load, takes_input: bool) -> Option<Target> {
     let name = |id: NodeId| scene.card(id).map_or("", |card| card.name.as_str());
     if takes_input {
-        let own = |card: &CardView| moved.contains(&card.id);
+        let own = |card: &CardView| moved.holds(card.id);
         if let Some(card) = scene.card_at(at) {
             if own(card) {
                 return None;
@@ -57,7 +66,7 @@ pub(super) fn target(scene: &Scene, at: Pos2, zoom: f32, moved: &[NodeId], takes
             }
             return Some(Target { place: Place::After(card.id), hint: format!("After {}", card.name) });
         }
-        let free = |link: Link| !moved.contains(&link.from) && !moved.contains(&link.to);
+        let free = |link: Link| !moved.holds(link.from) && !moved.holds(link.to);
         if let Some(wire) = scene.wire_at(at, REACH / zoom) {
             let link = wire.link;
             if !free(link) {
@@ -71,14 +80,15 @@ pub(super) fn target(scene: &Scene, at: Pos2, zoom: f32, moved: &[NodeId], takes
         if let Some(card) = scene.tail_at(at).filter(|card| !own(card)) {
             return Some(Target { place: Place::After(card.id), hint: format!("After {}", card.name) });
         }
-    } else if !moved.is_empty() {
+    }
+    if !moved.fits_beside() {
         return None;
     }
-    // A whole branch has no place beside the network.
-    if moved.len() > 1 {
-        return None;
-    }
-    let hint = if moved.len() == 1 { "Take it out of the network" } else { "Beside the network" };
+    let hint = match moved.count() {
+        0 => "Beside the network",
+        1 => "Take it out of the network",
+        _ => "Take them out of the network",
+    };
     Some(Target { place: Place::Loose, hint: hint.into() })
 }
 
@@ -152,10 +162,9 @@ pub(super) fn release(
 ) -> Option<Where> {
     match drag {
         Drag::None | Drag::Pan | Drag::Region { .. } => {}
-        Drag::Card { id, branch } => {
-            let takes_input = scene.card(*id).is_some_and(|card| card.arity != Arity::Zero);
-            if let Some(target) = target(scene, at, zoom, branch, takes_input) {
-                out.push(UiCommand::edit(Edit::Move { node: *id, place: target.place }));
+        Drag::Cards { load, .. } => {
+            if let Some(target) = target_of(scene, at, zoom, load) {
+                out.push(UiCommand::edit(Edit::Move { nodes: load.nodes(), place: target.place }));
             }
         }
         Drag::FromOutput { from, lifted } => match scene.card_at(at) {

@@ -2,6 +2,7 @@
 
 use super::cards::{self, Look};
 use super::gestures::{self, Drag, LayerDrag};
+use super::ghost::Ghost;
 use super::scene::CardView;
 use super::search::{AddSearch, Where};
 use super::{CanvasPanel, menus, wires};
@@ -34,13 +35,12 @@ impl CanvasPanel {
         let zoom = self.view.zoom;
         if let Some(payload) = payload {
             let takes_input = gestures::takes_input(&payload.0);
-            let target = gestures::target(&self.scene, at, zoom, &[], takes_input);
+            let target = gestures::target(&self.scene, at, zoom, takes_input);
             return target.map(|target| of_place(&target.place)).unwrap_or_default();
         }
         let ends = match &self.drag {
-            Drag::Card { id, branch } => {
-                let takes_input = self.scene.card(*id).is_some_and(|card| card.arity != Arity::Zero);
-                let target = gestures::target(&self.scene, at, zoom, branch, takes_input);
+            Drag::Cards { load, .. } => {
+                let target = gestures::target_of(&self.scene, at, zoom, load);
                 return target.map(|target| of_place(&target.place)).unwrap_or_default();
             }
             Drag::FromOutput { from, lifted } => self
@@ -80,7 +80,7 @@ impl CanvasPanel {
             is_selected,
             is_hovered: response.contains_pointer() && matches!(self.drag, Drag::None),
             drop: lit.card.filter(|(other, _)| *other == id).map(|(_, fits)| fits),
-            is_lifted: matches!(&self.drag, Drag::Card { branch, .. } if branch.contains(&id)),
+            is_lifted: matches!(&self.drag, Drag::Cards { load, .. } if load.holds(id)),
             tint: self.tint,
         };
         cards::paint(ui.painter(), self.view, card, look, tokens);
@@ -110,9 +110,11 @@ impl CanvasPanel {
             if !is_selected {
                 out.push(UiCommand::Select(vec![id]));
             }
-            match cx.graph().branch_of(id) {
+            // One of several selected cards takes all of them along.
+            let nodes = if is_selected { cx.selection } else { &[id] };
+            match cx.graph().load(nodes) {
                 Err(reason) => out.push(UiCommand::Notify(reason.to_string())),
-                Ok(branch) => self.drag = Drag::Card { id, branch },
+                Ok(load) => self.drag = Drag::Cards { held: id, load },
             }
         }
         self.figures_ui(cx, ui, card, widget);
@@ -190,7 +192,7 @@ impl CanvasPanel {
             }
         }
         if let Some(at) = pointer.filter(|_| ground.double_clicked()) {
-            let target = gestures::target(&self.scene, at, self.view.zoom, &[], true);
+            let target = gestures::target(&self.scene, at, self.view.zoom, true);
             let on_screen = self.view.to_screen(at) + egui::vec2(-20.0, 8.0);
             self.search = Some(AddSearch::at_target(cx, &self.scene, on_screen, target));
         }
@@ -242,16 +244,19 @@ impl CanvasPanel {
                     out.push(UiCommand::Select(gestures::in_region(&self.scene, cx.selection, region, adds)));
                 }
             }
-            Drag::Card { id, branch } => {
-                if let Some(card) = self.scene.card(*id) {
-                    let takes_input = card.arity != Arity::Zero;
-                    let target = gestures::target(&self.scene, at, self.view.zoom, branch, takes_input);
+            Drag::Cards { held, load } => {
+                if let Some(card) = self.scene.card(*held) {
+                    let target = gestures::target_of(&self.scene, at, self.view.zoom, load);
                     let hint = target.map_or_else(|| "Back to its place".to_owned(), |target| target.hint);
-                    let name = match branch.len() {
-                        0 | 1 => card.name.clone(),
-                        count => format!("{} and its branch, {count} layers", card.name),
+                    let names = load.nodes().into_iter().filter_map(|id| self.scene.card(id)).map(|card| &*card.name);
+                    let ghost = Ghost {
+                        icon: &card.icon,
+                        colour: tokens.family(card.family),
+                        name: &names.collect::<Vec<_>>().join(", "),
+                        hint: &hint,
+                        count: load.count(),
                     };
-                    cards::ghost(painter, screen, &card.icon, tokens.family(card.family), &name, &hint, tokens);
+                    ghost.paint(painter, screen, tokens);
                 }
             }
             Drag::FromOutput { from, .. } => {
@@ -305,11 +310,12 @@ impl CanvasPanel {
         let (Some(payload), Some(at)) = (payload, pointer) else { return };
         let Some(layer) = Layer::from_id(&payload.0) else { return };
         let takes_input = gestures::takes_input(&payload.0);
-        let Some(target) = gestures::target(&self.scene, at, self.view.zoom, &[], takes_input) else { return };
+        let Some(target) = gestures::target(&self.scene, at, self.view.zoom, takes_input) else { return };
         let tokens = Tokens::of(ui);
         let about = layer.about();
         let colour = tokens.family(about.family);
-        cards::ghost(ui.painter(), self.view.to_screen(at), about.id, colour, about.name, &target.hint, tokens);
+        let ghost = Ghost { icon: about.id, colour, name: about.name, hint: &target.hint, count: 1 };
+        ghost.paint(ui.painter(), self.view.to_screen(at), tokens);
         if ground.dnd_release_payload::<LayerDrag>().is_some() {
             out.extend(gestures::insertion(about.id, target.place).map(UiCommand::edit));
         }

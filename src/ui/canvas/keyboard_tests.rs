@@ -161,6 +161,37 @@ fn a_skip_around_a_layer_is_made_with_l_and_the_arrows() {
 }
 
 #[test]
+fn alt_and_arrows_move_the_selected_layers_along_the_flow() {
+    let mut hand = lenet();
+    let alt = |hand: &mut Hand, key: Key| {
+        hand.key_press_modifiers(Modifiers::ALT, key);
+        hand.run_ok();
+    };
+    // c3 and s4 together before s2, then back, then past c5: one step of undo each.
+    let start = hand.state().names();
+    for _ in 0..4 {
+        key(&mut hand, Key::ArrowDown);
+    }
+    hand.key_press_modifiers(Modifiers::SHIFT, Key::ArrowDown);
+    hand.run_ok();
+    assert_eq!(selected(&hand), ["c3", "s4"]);
+    alt(&mut hand, Key::ArrowUp);
+    assert_eq!(hand.state().names()[..5], ["input", "c1", "c3", "s4", "s2"]);
+    assert_eq!(selected(&hand), ["c3", "s4"]);
+    alt(&mut hand, Key::ArrowDown);
+    assert_eq!(hand.state().names(), start);
+    alt(&mut hand, Key::ArrowDown);
+    assert_eq!(hand.state().names()[2..6], ["s2", "c5", "c3", "s4"]);
+    assert_eq!(hand.state().history.undo_label().as_deref(), Some("Move 2 layers"));
+    // At an end it says why.
+    key(&mut hand, Key::Escape);
+    key(&mut hand, Key::ArrowDown);
+    key(&mut hand, Key::ArrowDown);
+    alt(&mut hand, Key::ArrowUp);
+    assert!(note(&hand).contains("nothing lies before input"), "{}", note(&hand));
+}
+
+#[test]
 fn a_link_that_cannot_be_says_why_before_enter() {
     let mut hand = lenet();
     key(&mut hand, Key::ArrowDown);

@@ -39,12 +39,19 @@ impl CanvasPanel {
                 && !(left_field && matches!(keys.logical_key, Key::Escape | Key::Enter))
         };
         let pressed = command::pressed_in(ui.ctx(), Scope::Canvas, may);
+        if pressed.iter().any(|id| matches!(*id, "earlier" | "later")) {
+            self.reveal = cx.selection.last().copied();
+        }
         out.extend(pressed.into_iter().filter_map(command::ui_command));
         clipboard(ui, out);
     }
 
     /// Arrow keys move the selection, with Shift they add to it; while a link is made they choose where it goes.
     fn arrows(&mut self, ui: &Ui, cx: &PanelCx<'_>, out: &mut Vec<UiCommand>) {
+        // With Alt they move layers.
+        if ui.input(|i| i.modifiers.alt) {
+            return;
+        }
         for key in walk::ARROWS {
             let (adds, moves) =
                 ui.input_mut(|i| (i.consume_key(Modifiers::SHIFT, key), i.consume_key(Modifiers::NONE, key)));

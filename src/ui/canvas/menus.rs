@@ -37,6 +37,9 @@ pub(super) fn card_menu(ui: &mut Ui, cx: &PanelCx<'_>, card: &CardView, out: &mu
     let label = if nodes.len() == 2 { "Link both" } else { "Link to…" };
     entry(ui, "link", nodes.len() <= 2, Some(label.into()), out);
     entry(ui, "unlink", many, None, out);
+    for id in ["earlier", "later"] {
+        entry(ui, id, true, None, out);
+    }
     ui.separator();
     for id in ["cut", "copy", "duplicate"] {
         entry(ui, id, true, None, out);
@@ -71,6 +74,9 @@ pub(crate) fn edit_menu(ui: &mut Ui, site: Site<'_>, out: &mut Vec<UiCommand>) {
     entry(ui, "add", true, None, out);
     entry(ui, "link", (1..=2).contains(&count), None, out);
     entry(ui, "unlink", count > 1, None, out);
+    for id in ["earlier", "later"] {
+        entry(ui, id, count > 0, None, out);
+    }
     ui.separator();
     state_entries(ui, site, out);
     entry(ui, "rename", count == 1, None, out);

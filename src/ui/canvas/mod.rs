@@ -7,6 +7,7 @@ mod actions;
 mod cards;
 mod figures;
 mod gestures;
+mod ghost;
 mod interact;
 mod keys;
 mod linking;

@@ -213,3 +213,64 @@ fn a_box_drawn_on_empty_canvas_selects_the_cards_in_it() {
     names.sort_unstable();
     assert_eq!(names, ["c1", "c3", "s2"]);
 }
+
+fn select(hand: &mut Hand, names: &[&str]) {
+    let graph = &hand.state().history.document().graph;
+    hand.state_mut().selection = names.iter().map(|name| graph.by_name(name).unwrap().id).collect();
+    hand.run_ok();
+}
+
+/// The place between two cards.
+fn wire(hand: &Hand, above: &str, below: &str) -> Pos2 {
+    centre(hand, above).lerp(centre(hand, below), 0.5)
+}
+
+#[test]
+fn dragging_one_of_several_selected_cards_moves_all_of_them_in_one_step() {
+    let mut hand = lenet();
+    let start = hand.state().names();
+    hand.get_by_label_contains("c1, Conv2D").click();
+    hand.run_ok();
+    hand.get_by_label_contains("s2, Average pooling").click_modifiers(Modifiers::SHIFT);
+    hand.run_ok();
+    let s2 = centre(&hand, "s2, Average pooling");
+    assert_eq!(hand.state().selection.len(), 2);
+    let to = wire(&hand, "c3, Conv2D", "s4, Average pooling");
+    drag(&mut hand, s2, to);
+    assert_eq!(hand.state().names()[..5], ["input", "c3", "c1", "s2", "s4"]);
+    assert_eq!(hand.state().selection.len(), 2, "what moved stays selected");
+    assert_eq!(hand.state().history.undo_label().as_deref(), Some("Move 2 layers"));
+    hand.state_mut().history.undo(&[], &[]);
+    hand.run_ok();
+    assert_eq!(hand.state().names(), start);
+}
+
+#[test]
+fn cards_dropped_on_empty_canvas_leave_the_network_together_and_on_their_own_wire_nothing_moves() {
+    let mut hand = lenet();
+    let before = hand.state().history.document().clone();
+    select(&mut hand, &["c3", "s4"]);
+    let (from, to) = (centre(&hand, "c3, Conv2D"), wire(&hand, "s2, Average", "c3, Conv2D"));
+    drag(&mut hand, from, to);
+    assert_eq!(*hand.state().history.document(), before, "back to their place");
+    let (from, to) = (centre(&hand, "c3, Conv2D"), empty_place(&hand));
+    drag(&mut hand, from, to);
+    assert_eq!(feeds(&hand, "c3"), ["s4"]);
+    assert!(feeds(&hand, "s4").is_empty());
+    assert_eq!(feeds(&hand, "s2"), ["c5"]);
+}
+
+#[test]
+fn cards_that_cannot_move_together_say_why_and_stay() {
+    let mut hand = lenet();
+    let before = hand.state().history.document().clone();
+    select(&mut hand, &["input", "c1"]);
+    let (from, to) = (centre(&hand, "c1, Conv2D"), wire(&hand, "c3, Conv2D", "s4, Average pooling"));
+    drag(&mut hand, from, to);
+    assert_eq!(*hand.state().history.document(), before);
+    assert!(
+        hand.state().notes.iter().any(|note| note.contains("input is where data enter")),
+        "{:?}",
+        hand.state().notes
+    );
+}
