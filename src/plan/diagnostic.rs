@@ -26,6 +26,15 @@ impl Severity {
     }
 }
 
+/// An end of a node at which a wire is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gap {
+    /// Nothing leads in, or too little.
+    Input,
+    /// What leaves it should lead on.
+    Output,
+}
+
 /// A way out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fix {
@@ -46,6 +55,8 @@ pub struct Diagnostic {
     pub name: String,
     /// The wire it is about.
     pub link: Option<Link>,
+    /// Where a wire is missing, if that is what it is about.
+    pub gap: Option<Gap>,
     /// How bad.
     pub severity: Severity,
     /// Rule, finding, way out.

@@ -1,6 +1,6 @@
 //! Whether the outputs of a network can be judged by its heads: what the window says before a run, and the engine at its start.
 
-use super::diagnostic::{Diagnostic, Fix, Severity};
+use super::diagnostic::{Diagnostic, Fix, Gap, Severity};
 use super::lower::Plan;
 use crate::graph::{Content, Document, Edit, Head, NodeId, Place, Target};
 use crate::layers::{Dense, Flatten, Layer};
@@ -82,6 +82,7 @@ pub(super) fn warn(plan: &mut Plan, document: &Document) {
                 node,
                 name: node.map(|_| fault.layer.clone()).unwrap_or_default(),
                 link: None,
+                gap: node.map(|_| Gap::Output),
                 severity: Severity::Warning,
                 message: fault.to_string(),
                 fixes,
@@ -130,6 +131,7 @@ mod tests {
         assert!(found.is_complete() && found.first_error().is_none());
         let [warning] = &found.diagnostics[..] else { panic!("{:?}", found.diagnostics) };
         assert_eq!((warning.severity, warning.name.as_str()), (Severity::Warning, "conv3"));
+        assert_eq!(warning.gap, Some(Gap::Output), "something must follow");
         let problem = found.training_problem().unwrap();
         assert!(problem.contains("conv3 gives a map of") && problem.contains("vector of scores"), "{problem}");
         assert_eq!(warning.fixes.len(), 2);

@@ -47,6 +47,7 @@ pub(super) fn warn(plan: &mut Plan, document: &Document) {
         node: Some(last.node),
         name: last.name.clone(),
         link: None,
+        gap: None,
         severity: Severity::Warning,
         message: message.clone(),
         fixes,

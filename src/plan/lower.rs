@@ -1,6 +1,6 @@
 //! Lowers a document to a program. Never fails as a whole: the valid part keeps its numbers, the rest gets diagnostics.
 
-use super::diagnostic::{Diagnostic, Fix, Severity, fixes};
+use super::diagnostic::{Diagnostic, Fix, Gap, Severity, fixes};
 use super::heads::{self, HeadFault};
 use super::learning;
 use crate::graph::{Content, Document, Edit, Graph, Group, Link, Node, NodeId, Place};
@@ -141,7 +141,18 @@ pub fn plan_graph(graph: &Graph) -> Plan {
 }
 
 fn whole(severity: Severity, message: String) -> Diagnostic {
-    Diagnostic { path: Vec::new(), node: None, name: String::new(), link: None, severity, message, fixes: Vec::new() }
+    let (path, name, fixes) = Default::default();
+    Diagnostic { path, node: None, name, link: None, gap: None, severity, message, fixes }
+}
+
+/// The wire that a finding is about.
+enum At {
+    /// None: the layer itself.
+    Layer,
+    /// This one.
+    Wire(Link),
+    /// One that is missing.
+    Gap(Gap),
 }
 
 struct Walk {
@@ -223,7 +234,7 @@ impl Walk {
         let message = "Bypassed: what enters leaves unchanged, as if this layer were not there.".into();
         let edit = Edit::SetBypassed { nodes: vec![node.id], bypassed: false };
         let fix = Fix { label: "Take it up again".into(), edit };
-        self.report(node, path, Severity::Info, message, vec![fix], None);
+        self.report(node, path, Severity::Info, message, vec![fix], At::Layer);
         self.record(path, node.id, NodePlan { spans: Vec::new(), inputs: vec![value], output: Some(value) });
         value
     }
@@ -248,7 +259,7 @@ impl Walk {
             },
             Content::Group(group) => {
                 let before = self.diagnostics.len();
-                let output = self.group(group, node, inputs, path);
+                let output = self.group(group, node, links, inputs, path);
                 if output.is_none() && self.diagnostics.len() == before {
                     self.report(
                         node,
@@ -256,7 +267,7 @@ impl Walk {
                         Severity::Error,
                         "A group needs a layer inside that gives its output. It has none. Open it and add one.".into(),
                         Vec::new(),
-                        None,
+                        At::Layer,
                     );
                 }
                 output.ok_or(None)
@@ -265,7 +276,7 @@ impl Walk {
                 let message = format!(
                     "This version must know every kind of layer it runs. Received {kind:?}. Open the document with a newer Striate, or replace the layer."
                 );
-                self.report(node, path, Severity::Error, message, Vec::new(), None);
+                self.report(node, path, Severity::Error, message, Vec::new(), At::Layer);
                 Err(None)
             }
         };
@@ -277,8 +288,8 @@ impl Walk {
                     self.lowering.rollback(mark);
                     let shapes: Vec<Shape> = inputs.iter().map(|&id| self.lowering.shape(id).clone()).collect();
                     let ways = fixes(&error, graph, node, &shapes);
-                    let link = Self::blamed(&error, links, &shapes);
-                    self.report(node, path, Severity::Error, error.to_string(), ways, link);
+                    let at = Self::blamed(&error, links, &shapes);
+                    self.report(node, path, Severity::Error, error.to_string(), ways, at);
                 }
                 None
             }
@@ -289,19 +300,27 @@ impl Walk {
         output
     }
 
-    fn group(&mut self, group: &Group, node: &Node, inputs: &[ValueId], path: &mut Vec<NodeId>) -> Option<ValueId> {
+    fn group(
+        &mut self,
+        group: &Group,
+        node: &Node,
+        links: &[Link],
+        inputs: &[ValueId],
+        path: &mut Vec<NodeId>,
+    ) -> Option<ValueId> {
         let ports = group.graph.inputs().count();
         if inputs.len() != ports {
             let message =
                 format!("A group needs a link for each Input inside. It has {ports}, linked are {}.", inputs.len());
-            self.report(node, path, Severity::Error, message, Vec::new(), None);
+            let at = links.get(ports).map_or(At::Gap(Gap::Input), |link| At::Wire(*link));
+            self.report(node, path, Severity::Error, message, Vec::new(), at);
             return None;
         }
         if group.repeat > 1 && ports != 1 {
             let message = format!(
                 "A repeated group needs exactly one Input inside. It has {ports}. Remove the others or set repeat to 1."
             );
-            self.report(node, path, Severity::Error, message, Vec::new(), None);
+            self.report(node, path, Severity::Error, message, Vec::new(), At::Layer);
             return None;
         }
         let mut given = inputs.to_vec();
@@ -312,7 +331,7 @@ impl Walk {
                 let message = format!(
                     "A network may have at most {MAX_OPS} operations. This group's copies pass that. Repeat it less."
                 );
-                self.report(node, path, Severity::Error, message, Vec::new(), None);
+                self.report(node, path, Severity::Error, message, Vec::new(), At::Layer);
                 return None;
             }
             let frozen = self.lowering.is_frozen();
@@ -338,7 +357,7 @@ impl Walk {
                         "A group needs exactly one output inside. Nothing follows {}. Join them with Add or Concat.",
                         names.join(", ")
                     );
-                    self.report(node, path, Severity::Error, message, Vec::new(), None);
+                    self.report(node, path, Severity::Error, message, Vec::new(), At::Layer);
                     return None;
                 }
             }
@@ -364,7 +383,7 @@ impl Walk {
         match self.lowering.input(node.name.clone(), shape) {
             Ok(value) => Some(value),
             Err(error) => {
-                self.report(node, path, Severity::Error, error.to_string(), Vec::new(), None);
+                self.report(node, path, Severity::Error, error.to_string(), Vec::new(), At::Layer);
                 None
             }
         }
@@ -381,14 +400,26 @@ impl Walk {
         }
     }
 
-    /// The wire to mark: the one whose shape differs, or the only one.
-    fn blamed(error: &ShapeError, links: &[Link], shapes: &[Shape]) -> Option<Link> {
+    /// The wire to mark: the one whose shape differs, the one too many, or the only one; none where a setting is wrong.
+    fn blamed(error: &ShapeError, links: &[Link], shapes: &[Shape]) -> At {
+        let wire = |at: Option<&Link>| at.map_or(At::Layer, |link| At::Wire(*link));
         match error {
             ShapeError::Mismatch { .. } => {
                 let odd = shapes.iter().position(|shape| Some(shape) != shapes.first());
-                odd.and_then(|index| links.get(index)).copied()
+                wire(odd.and_then(|index| links.get(index)))
             }
-            _ => links.first().copied(),
+            ShapeError::Inputs { .. } if links.len() < 2 => At::Gap(Gap::Input),
+            ShapeError::Inputs { .. } => wire(links.get(1)),
+            ShapeError::NeedsMap { .. }
+            | ShapeError::NeedsVector { .. }
+            | ShapeError::WindowTooLarge { .. }
+            | ShapeError::Empty { .. }
+            | ShapeError::Groups { .. } => wire(links.first()),
+            ShapeError::Zero { .. }
+            | ShapeError::PoolPadding { .. }
+            | ShapeError::OutputPadding { .. }
+            | ShapeError::Range { .. }
+            | ShapeError::Overflow { .. } => At::Layer,
         }
     }
 
@@ -412,35 +443,34 @@ impl Walk {
             let Some(&link) = back.get(&node.id) else { continue };
             let fix = Fix { label: "Remove the link back".into(), edit: Edit::Disconnect { link } };
             let message = "A network must not feed back into itself. This layer follows its own output. Remove one link of the circle.".into();
-            self.report(node, path, Severity::Error, message, vec![fix], Some(link));
+            self.report(node, path, Severity::Error, message, vec![fix], At::Wire(link));
         }
     }
 
     fn loose(&mut self, node: &Node, path: &[NodeId]) {
         let message = "Not linked: it is not part of the network. Drag it onto a wire, link it, or delete it.".into();
         let fix = Fix { label: "Delete it".into(), edit: Edit::Remove { nodes: vec![node.id] } };
-        self.report(node, path, Severity::Warning, message, vec![fix], None);
+        let gap = if node.content.is_input() { Gap::Output } else { Gap::Input };
+        self.report(node, path, Severity::Warning, message, vec![fix], At::Gap(gap));
     }
 
     fn no_input(&mut self, node: &Node, path: &[NodeId]) {
         let message = "Every layer needs an input. This one has none. Drag a link to it from the layer before.".into();
-        self.report(node, path, Severity::Error, message, Vec::new(), None);
+        self.report(node, path, Severity::Error, message, Vec::new(), At::Gap(Gap::Input));
     }
 
-    fn report(
-        &mut self,
-        node: &Node,
-        path: &[NodeId],
-        severity: Severity,
-        message: String,
-        fixes: Vec<Fix>,
-        link: Option<Link>,
-    ) {
+    fn report(&mut self, node: &Node, path: &[NodeId], severity: Severity, message: String, fixes: Vec<Fix>, at: At) {
+        let (link, gap) = match at {
+            At::Layer => (None, None),
+            At::Wire(link) => (Some(link), None),
+            At::Gap(gap) => (None, Some(gap)),
+        };
         self.diagnostics.push(Diagnostic {
             path: path.to_vec(),
             node: Some(node.id),
             name: node.name.clone(),
             link,
+            gap,
             severity,
             message,
             fixes,

@@ -22,7 +22,7 @@ mod sight;
 
 pub use compare::{Comparison, Fate, Kept, LayerDiff, LayerText, SettingDiff, compare, kept_weights};
 pub use cost::{Cost, CostSettings, NodeCost, OpCost, Totals, cost};
-pub use diagnostic::{Diagnostic, Fix, Severity};
+pub use diagnostic::{Diagnostic, Fix, Gap, Severity};
 pub use dtype::in_dtype;
 pub use heads::{HeadFault, check_head, judged};
 pub use layout::{CARD, Card, Layout, Route, layout};

@@ -228,3 +228,31 @@ fn a_repeated_group_has_separate_weights_with_numbered_names() {
         assert!(paths.contains(&path), "{path} is missing in {paths:?}");
     }
 }
+
+#[test]
+fn what_comes_from_a_connection_names_its_wire_or_the_one_that_is_missing() {
+    let marks = |document: &Document| {
+        let found = plan(document);
+        let first = found.diagnostics.first().unwrap();
+        (first.link.map(|link| (link.from.0, link.to.0)), first.gap)
+    };
+    // A vector is needed and a map comes: the wire into the dense layer.
+    let dense = row(vec![input(28, 28, 1), Conv2d::default().into(), Dense::default().into()]);
+    assert_eq!(marks(&dense), (Some((2, 3)), None));
+    // Channels that groups do not divide come by the wire; a stride of 0 is the layer's own.
+    let groups = row(vec![input(8, 8, 6), Conv2d { groups: 4, filters: 12, ..Conv2d::default() }.into()]);
+    assert_eq!(marks(&groups), (Some((1, 2)), None));
+    let zero = row(vec![input(8, 8, 1), Conv2d { stride: [0, 1], ..Conv2d::default() }.into()]);
+    assert_eq!(marks(&zero), (None, None));
+    // Of two branches the one that differs: conv1, 16 × 16 × 8, from the side.
+    assert_eq!(marks(&branched(Add::default().into())), (Some((2, 4)), None));
+    // A merge of one, and a layer that nothing feeds but which feeds another.
+    let merge = row(vec![input(8, 8, 1), Add::default().into()]);
+    assert_eq!(marks(&merge), (None, Some(Gap::Input)));
+    let open = row(vec![input(8, 8, 1), Conv2d::default().into(), Conv2d::default().into()]);
+    let link = open.graph.links_into(open.graph.nodes[1].id)[0];
+    let open = apply(&open, &[], &Edit::Disconnect { link }).unwrap().0;
+    assert!(
+        plan(&open).diagnostics.iter().any(|found| found.gap == Some(Gap::Input) && found.severity == Severity::Error)
+    );
+}

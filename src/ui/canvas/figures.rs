@@ -3,14 +3,15 @@
 
 use super::CanvasPanel;
 use super::cards;
+use super::menus;
 use super::metric::Metric;
 use super::scene::CardView;
 use super::wires::Wire;
 use crate::text;
-use crate::ui::PanelCx;
 use crate::ui::theme::{self, Tokens};
 use crate::ui::why::{self, Figure};
-use egui::{Id, Response, RichText, Role, Sense, Ui, WidgetInfo};
+use crate::ui::{PanelCx, UiCommand, icons};
+use egui::{Id, Rect, Response, RichText, Role, Sense, Ui, Vec2, WidgetInfo};
 
 impl CanvasPanel {
     /// The numbers of a card, where they can be read.
@@ -51,6 +52,14 @@ impl CanvasPanel {
         let (Some(from), Some(to)) = (self.scene.card(wire.link.from), self.scene.card(wire.link.to)) else { return };
         let tokens = Tokens::of(ui);
         ui.label(theme::strong(format!("{} → {}", from.name, to.name)).color(tokens.text_strong));
+        self.carried_ui(cx, ui, wire, tokens);
+        for found in self.scene.findings_on(wire.link) {
+            ui.label(RichText::new(&found.message).color(wire.problem(tokens).unwrap_or(tokens.text)));
+        }
+    }
+
+    /// Shape and bytes of what a wire carries.
+    fn carried_ui(&self, cx: &PanelCx<'_>, ui: &mut Ui, wire: &Wire, tokens: &Tokens) {
         let Some(shape) = cx.plan.output_shape(cx.path, wire.link.from) else {
             ui.label(RichText::new("Nothing yet: what comes before does not fit").color(tokens.text_weak));
             return;
@@ -68,8 +77,37 @@ impl CanvasPanel {
                 ui.end_row();
             }
         });
-        for found in to.findings.iter().filter(|found| found.link == Some(wire.link)) {
-            ui.label(RichText::new(&found.message).color(tokens.error));
+    }
+
+    /// A mark on each wire with which something is wrong; a click shows what, and the ways out.
+    pub(super) fn wire_marks_ui(&self, ui: &Ui, out: &mut Vec<UiCommand>) {
+        if self.view.zoom < cards::FAR * 1.5 {
+            return;
+        }
+        let tokens = Tokens::of(ui);
+        for wire in &self.scene.wires {
+            let Some(colour) = wire.problem(tokens) else { continue };
+            let (Some(from), Some(to)) = (self.scene.card(wire.link.from), self.scene.card(wire.link.to)) else {
+                continue;
+            };
+            let side = (18.0 * self.view.zoom).clamp(12.0, 20.0);
+            let place = Rect::from_center_size(self.view.to_screen(wire.middle()), Vec2::splat(side));
+            if !ui.clip_rect().intersects(place) {
+                continue;
+            }
+            let link = wire.link;
+            let id = ui.scope_id().with(("wire", link.from.0, link.to.0, link.to_port));
+            let mark = ui.interact(place.expand(2.0), id, Sense::CLICK);
+            mark.widget_info(|| {
+                WidgetInfo::labeled(Role::Button, true, format!("Problem of the link {} → {}", from.name, to.name))
+            });
+            ui.painter().circle_filled(place.center(), side * 0.62, tokens.canvas);
+            icons::paint(ui.painter(), "problem", place, colour);
+            let mark =
+                mark.on_hover_ui(|ui| self.scene.findings_on(link).for_each(|found| drop(ui.label(&found.message))));
+            egui::Popup::menu(&mark)
+                .close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside)
+                .show(|ui| menus::problem_ui(ui, self.scene.findings_on(link), out));
         }
     }
 }

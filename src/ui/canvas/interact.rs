@@ -128,7 +128,7 @@ impl CanvasPanel {
             let mark = mark.on_hover_text(&found.message);
             egui::Popup::menu(&mark)
                 .close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside)
-                .show(|ui| menus::problem_ui(ui, card, out));
+                .show(|ui| menus::problem_ui(ui, card.findings.iter(), out));
         }
         if self.view.zoom >= cards::FAR * 1.5 {
             self.ports_ui(ui, at, &response);
@@ -210,7 +210,7 @@ impl CanvasPanel {
         }
         if let Some(wire) = near {
             let tokens = Tokens::of(ui);
-            let colour = if wire.is_bad { tokens.error } else { tokens.wire_active };
+            let colour = wire.problem(tokens).unwrap_or(tokens.wire_active);
             wire.paint(ui.painter(), self.view, Stroke::new(2.5, colour));
             ground.clone().on_hover_ui_at_pointer(|ui| self.wire_ui(cx, ui, wire));
         }

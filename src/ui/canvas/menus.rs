@@ -96,6 +96,9 @@ pub(super) fn ground_menu(
     let mut adds = false;
     if let Some(link) = wire {
         ui.label(RichText::new(format!("{} → {}", name(link.from), name(link.to))).weak());
+        for found in scene.findings_on(link) {
+            fix_buttons(ui, found, out);
+        }
         if ui.button("Insert a layer…").on_hover_text("Search for a layer and put it into this wire").clicked() {
             adds = true;
             ui.close();
@@ -135,9 +138,9 @@ pub(super) fn ground_menu(
 }
 
 /// A message with its ways out.
-pub(super) fn problem_ui(ui: &mut Ui, card: &CardView, out: &mut Vec<UiCommand>) {
+pub(super) fn problem_ui<'a>(ui: &mut Ui, findings: impl Iterator<Item = &'a Diagnostic>, out: &mut Vec<UiCommand>) {
     ui.set_max_width(340.0);
-    for found in &card.findings {
+    for found in findings {
         ui.label(&found.message);
         fix_buttons(ui, found, out);
     }

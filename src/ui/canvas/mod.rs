@@ -160,6 +160,7 @@ impl Panel for CanvasPanel {
         let painter = ui.painter().clone();
         cards::background(&painter, self.view, tokens);
         wires::paint_all(&painter, self.view, &self.scene, cx.selection, lit.wire, tokens);
+        wires::paint_gaps(&painter, self.view, &self.scene, tokens);
         cards::loose_caption(&painter, self.view, &self.scene, tokens);
         if self.view.zoom < cards::FAR {
             cards::boxes(&painter, self.view, &self.scene, self.tint, tokens);
@@ -171,6 +172,7 @@ impl Panel for CanvasPanel {
             }
         }
         self.ground_ui(cx, ui, &ground, pointer, out);
+        self.wire_marks_ui(ui, out);
         self.drag_ui(cx, ui, pointer, out);
         self.drop_ui(ui, &ground, payload.as_deref(), pointer, out);
         self.keys(ui, cx, &ground, out);
@@ -332,7 +334,12 @@ impl CanvasPanel {
                 self.fitted = None;
                 // Large enough to read, and near enough to see what is around.
                 self.view.zoom = self.view.zoom.max(cards::NEAR * 1.25);
-                self.view.centre_on(bounds.center(), rect.size());
+                // A wire with both its ends, where they have room.
+                let ends = link.and_then(|link| self.scene.bounds(&[link.from, link.to]));
+                let zoom = self.view.zoom;
+                let has_room = |ends: &Rect| (ends.size() * zoom).max(rect.size()) == rect.size();
+                let shown = ends.filter(has_room).unwrap_or(bounds);
+                self.view.centre_on(shown.center(), rect.size());
             }
         }
         let now = ui.input(|i| i.time);

@@ -6,7 +6,7 @@ use super::volume::{Scale, Volume};
 use super::wires::Wire;
 use crate::graph::{Content, Link, NodeId};
 use crate::layers::{Arity, Family};
-use crate::plan::{Diagnostic, Severity};
+use crate::plan::{Diagnostic, Gap, Severity};
 use crate::text;
 use crate::ui::PanelCx;
 use egui::{Pos2, Rect, Vec2, pos2};
@@ -74,6 +74,13 @@ impl CardView {
         self.findings.first().is_some_and(|found| found.severity == Severity::Error)
     }
 
+    /// The ends at which a wire is missing, and how bad that is.
+    pub(super) fn gaps(&self) -> impl Iterator<Item = (Gap, Severity)> {
+        let bad =
+            self.findings.iter().filter(|found| found.severity >= Severity::Warning && found.node == Some(self.id));
+        bad.filter_map(|found| found.gap.map(|gap| (gap, found.severity)))
+    }
+
     /// Where wires leave.
     pub(super) fn output(&self) -> Pos2 {
         self.rect.center_bottom()
@@ -94,6 +101,8 @@ pub(super) struct Scene {
     pub(super) loose_x: Option<f32>,
     /// Findings about the network as a whole.
     pub(super) whole: Vec<Diagnostic>,
+    /// Findings about wires of the open graph, worst first.
+    pub(super) on_wires: Vec<Diagnostic>,
     index: HashMap<NodeId, usize>,
 }
 
@@ -114,13 +123,13 @@ impl Scene {
         }
         let mut findings: HashMap<NodeId, Vec<Diagnostic>> = HashMap::new();
         let mut whole = Vec::new();
-        let mut bad_links: Vec<Link> = Vec::new();
+        let mut on_wires: Vec<Diagnostic> = Vec::new();
         for found in &cx.plan.diagnostics {
             if !found.path.starts_with(cx.path) {
                 continue;
             }
-            if found.path.len() == cx.path.len() && found.severity == Severity::Error {
-                bad_links.extend(found.link);
+            if found.path.len() == cx.path.len() && found.link.is_some() && found.severity >= Severity::Warning {
+                on_wires.push(found.clone());
             }
             // A finding inside a group shows on the group's card.
             match found.path.get(cx.path.len()).copied().or(found.node) {
@@ -128,7 +137,11 @@ impl Scene {
                 None => whole.push(found.clone()),
             }
         }
-        let mut scene = Self { name: cx.document.name.clone(), loose_x: cx.layout.loose_x, whole, ..Self::default() };
+        on_wires.sort_by_key(|found| std::cmp::Reverse(found.severity));
+        let worst = |link: Link| on_wires.iter().find(|found| found.link == Some(link)).map(|found| found.severity);
+        let wires = cx.layout.routes.iter().map(|route| Wire::new(route, worst(route.link))).collect();
+        let (name, loose_x) = (cx.document.name.clone(), cx.layout.loose_x);
+        let mut scene = Self { name, loose_x, whole, wires, on_wires, ..Self::default() };
         let mut scale = Scale::default();
         let shapes = graph.nodes.iter().filter_map(|node| cx.plan.output_shape(cx.path, node.id));
         shapes.for_each(|shape| scale.include(shape));
@@ -205,12 +218,16 @@ impl Scene {
                 label,
             });
         }
-        scene.wires = cx.layout.routes.iter().map(|route| Wire::new(route, bad_links.contains(&route.link))).collect();
         scene
     }
 
     pub(super) fn card(&self, id: NodeId) -> Option<&CardView> {
         self.index.get(&id).and_then(|&at| self.cards.get(at))
+    }
+
+    /// What is wrong with a wire.
+    pub(super) fn findings_on(&self, link: Link) -> impl Iterator<Item = &Diagnostic> {
+        self.on_wires.iter().filter(move |found| found.link == Some(link))
     }
 
     /// Where everything is; `None` if there is nothing.

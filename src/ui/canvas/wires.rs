@@ -3,12 +3,15 @@
 use super::scene::Scene;
 use super::view::View;
 use crate::graph::{Link, NodeId};
-use crate::plan::Route;
+use crate::plan::{Gap, Route, Severity};
 use crate::ui::theme::{Tokens, size};
 use egui::{Color32, Painter, Pos2, Rect, Shape, Stroke, Vec2, epaint::CubicBezierShape, pos2};
 
 /// Pieces into which a curve is cut for measuring distances.
 const PIECES: u8 = 10;
+
+/// Length of the end of a wire that is missing, in units of the drawing.
+const GAP: f32 = 20.0;
 
 /// One wire in the drawing.
 #[derive(Clone, Debug)]
@@ -18,16 +21,16 @@ pub(super) struct Wire {
     /// Its points when nothing moves.
     home: Vec<Pos2>,
     pub(super) bounds: Rect,
-    /// Something is wrong with what it carries.
-    pub(super) is_bad: bool,
+    /// How bad it is what it carries, if something is wrong.
+    pub(super) severity: Option<Severity>,
     line: Vec<Pos2>,
 }
 
 impl Wire {
-    pub(super) fn new(route: &Route, is_bad: bool) -> Self {
+    pub(super) fn new(route: &Route, severity: Option<Severity>) -> Self {
         let points: Vec<Pos2> = route.points.iter().map(|&[x, y]| pos2(x, y)).collect();
         let mut wire =
-            Self { link: route.link, home: points.clone(), points, bounds: Rect::NOTHING, is_bad, line: Vec::new() };
+            Self { link: route.link, home: points.clone(), points, bounds: Rect::NOTHING, severity, line: Vec::new() };
         wire.measure();
         wire
     }
@@ -48,6 +51,21 @@ impl Wire {
     /// Where it enters its card.
     pub(super) fn end(&self) -> Pos2 {
         self.points.last().copied().unwrap_or_default()
+    }
+
+    /// The colour of what is wrong with it.
+    pub(super) fn problem(&self, tokens: &Tokens) -> Option<Color32> {
+        self.severity.map(|severity| colour_of(severity, tokens))
+    }
+
+    /// The middle of it.
+    pub(super) fn middle(&self) -> Pos2 {
+        let half = self.line.len() / 2;
+        match self.line.len() {
+            0 => Pos2::ZERO,
+            len if len.is_multiple_of(2) => self.line[half - 1].lerp(self.line[half], 0.5),
+            _ => self.line[half],
+        }
     }
 
     /// Distance of a point, if within `reach`.
@@ -101,7 +119,7 @@ fn to_segment(at: Pos2, a: Pos2, b: Pos2) -> f32 {
     (a + along * t - at).length()
 }
 
-/// Paints all wires that are in sight; those of the selection are bright, bad ones red, `lit` is where a drop would go.
+/// Paints all wires that are in sight; those of the selection are bright, bad ones in their colour, `lit` is where a drop would go.
 pub(super) fn paint_all(
     painter: &Painter,
     view: View,
@@ -116,8 +134,8 @@ pub(super) fn paint_all(
     for wire in scene.wires.iter().filter(|wire| wire.bounds.intersects(seen)) {
         if lit == Some(wire.link) {
             above.push((wire, Stroke::new(width * 2.4, tokens.ok)));
-        } else if wire.is_bad {
-            above.push((wire, Stroke::new(width * 1.4, tokens.error)));
+        } else if let Some(colour) = wire.problem(tokens) {
+            above.push((wire, Stroke::new(width * 1.4, colour)));
         } else if selection.contains(&wire.link.from) || selection.contains(&wire.link.to) {
             above.push((wire, Stroke::new(width * 1.2, tokens.wire_active)));
         } else if view.zoom < super::cards::FAR {
@@ -134,6 +152,36 @@ pub(super) fn paint_all(
     }
 }
 
+/// Ends of wires that are missing: short and broken, with a cross at their end.
+pub(super) fn paint_gaps(painter: &Painter, view: View, scene: &Scene, tokens: &Tokens) {
+    if view.zoom < super::cards::FAR {
+        return;
+    }
+    let width = (size::WIRE * view.zoom * 1.4).clamp(1.0, 3.0);
+    for card in &scene.cards {
+        for (gap, severity) in card.gaps() {
+            let (from, away) = match gap {
+                Gap::Input => (card.rect.center_top(), -1.0),
+                Gap::Output => (card.output(), 1.0),
+            };
+            let [from, to] = [from, from + Vec2::new(0.0, GAP * away)].map(|at| view.to_screen(at));
+            if !painter.clip_rect().expand(GAP).contains(to) {
+                continue;
+            }
+            let stroke = Stroke::new(width, colour_of(severity, tokens));
+            painter.extend(Shape::dashed_line(&[from, to], stroke, 4.0, 3.0));
+            let arm = 3.5 * view.zoom.clamp(0.6, 1.5);
+            for turn in [1.0, -1.0] {
+                painter.line_segment([to - Vec2::new(arm, arm * turn), to + Vec2::new(arm, arm * turn)], stroke);
+            }
+        }
+    }
+}
+
+fn colour_of(severity: Severity, tokens: &Tokens) -> Color32 {
+    if severity == Severity::Error { tokens.error } else { tokens.warning }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,7 +189,7 @@ mod tests {
     #[test]
     fn a_point_beside_a_straight_wire_is_as_far_as_it_looks() {
         let link = Link { from: NodeId(1), from_port: 0, to: NodeId(2), to_port: 0 };
-        let wire = Wire::new(&Route { link, points: vec![[10.0, 0.0], [10.0, 40.0]] }, false);
+        let wire = Wire::new(&Route { link, points: vec![[10.0, 0.0], [10.0, 40.0]] }, None);
         assert_eq!(wire.distance(pos2(13.0, 20.0), 5.0), Some(3.0));
         assert_eq!(wire.distance(pos2(17.0, 20.0), 5.0), None);
         // Past its lower end: 3 to the side and 4 down.
