@@ -1,7 +1,7 @@
 //! The cost of every layer in one table, and RAM three times over: textbook, planned, measured.
 
 use super::cost_rows::{Rows, Sorting};
-use super::cost_table::{CostTable, widths};
+use super::cost_table::{CostTable, Width, widths};
 use super::kit;
 use super::memory_view::MemoryView;
 use super::theme::size;
@@ -23,7 +23,7 @@ pub(super) fn show_memory(ctx: &egui::Context) {
 pub struct CostPanel {
     key: Option<(usize, u64, Vec<NodeId>, crate::plan::CostSettings)>,
     rows: Rows,
-    widths: Vec<f32>,
+    widths: Vec<Width>,
     sorting: Sorting,
     memory: MemoryView,
     is_memory: bool,
@@ -110,12 +110,14 @@ impl CostPanel {
     }
 
     fn table_width(&self) -> f32 {
-        self.rows.columns.iter().filter_map(|at| self.widths.get(*at)).sum::<f32>() + size::STEP
+        let widths = self.rows.columns.iter().filter_map(|at| self.widths.get(*at));
+        widths.map(|width| width.wanted).sum::<f32>() + size::STEP
     }
 
     fn table_ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         let (selected, before) = (cx.selection, self.sorting);
-        CostTable { rows: &self.rows, widths: &self.widths, sorting: &mut self.sorting, selected, out }.ui(ui);
+        let (rows, widths, sorting) = (&self.rows, &self.widths, &mut self.sorting);
+        CostTable { rows, widths, bars: [0.0; 2], sorting, selected, out }.ui(ui);
         if self.sorting != before {
             self.rows.sort(self.sorting);
         }

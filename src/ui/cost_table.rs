@@ -11,13 +11,19 @@ use egui::{Align, Layout, Rect, RichText, Ui, Vec2, pos2, vec2};
 const PADDING: f32 = 6.0;
 /// Length of the bars.
 const BAR: f32 = 48.0;
+/// Room below which a bar is left out.
+const LEAST_BAR: f32 = 20.0;
+/// Width to which names are cut where there is no room.
+const NAME: f32 = 84.0;
 
 /// What the table shows.
 pub(super) struct CostTable<'a> {
     /// Layers and their sum.
     pub(super) rows: &'a Rows,
     /// Width of each column, by its index in [`COLUMNS`].
-    pub(super) widths: &'a [f32],
+    pub(super) widths: &'a [Width],
+    /// Room for the bars beside planned bytes and textbook shares, the same in all rows.
+    pub(super) bars: [f32; 2],
     /// In which order.
     pub(super) sorting: &'a mut Sorting,
     /// Selected layers.
@@ -26,8 +32,33 @@ pub(super) struct CostTable<'a> {
     pub(super) out: &'a mut Vec<UiCommand>,
 }
 
+/// How wide a column is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Width {
+    /// With its bars, and names in full.
+    pub(super) wanted: f32,
+    /// Without bars, and with cut names.
+    pub(super) least: f32,
+    /// Of the longest text.
+    pub(super) text: f32,
+}
+
+/// The widths of the columns that are shown, so that all have room if they can: bars give way first, then names. Numbers and
+/// shapes are never cut.
+fn fitted(shown: &[usize], widths: &[Width], room: f32) -> Vec<f32> {
+    let of = |at: &usize| widths.get(*at).copied().unwrap_or(Width { wanted: 80.0, least: 80.0, text: 68.0 });
+    let mut columns: Vec<f32> = shown.iter().map(|at| of(at).wanted).collect();
+    for column in [SHARE, PLANNED, 1, 0] {
+        let missing = columns.iter().sum::<f32>() - room;
+        if let Some(at) = shown.iter().position(|at| *at == column).filter(|_| missing > 0.0) {
+            columns[at] = (columns[at] - missing).max(of(&column).least);
+        }
+    }
+    columns
+}
+
 /// The width that each column needs: numbers and shapes are never cut, names where they are very long.
-pub(super) fn widths(ui: &Ui, rows: &Rows) -> Vec<f32> {
+pub(super) fn widths(ui: &Ui, rows: &Rows) -> Vec<Width> {
     let measure = |text: &str, points: f32| {
         let font = egui::FontId::proportional(points);
         ui.painter().layout_no_wrap(text.to_owned(), font, egui::Color32::PLACEHOLDER).size().x
@@ -46,7 +77,13 @@ pub(super) fn widths(ui: &Ui, rows: &Rows) -> Vec<f32> {
             };
             // The mark of the order stands beside the head.
             let head = measure(column.title, size::FONT_SMALL) + 12.0;
-            (text + before).min(most).max(head).max(column.width - 2.0 * PADDING) + 2.0 * PADDING
+            let wanted = (text + before).min(most).max(head).max(column.width - 2.0 * PADDING) + 2.0 * PADDING;
+            let least = match at {
+                0 | 1 => wanted.min(NAME),
+                PLANNED | SHARE => text.max(head) + 2.0 * PADDING,
+                _ => wanted,
+            };
+            Width { wanted, least, text }
         })
         .collect()
 }
@@ -54,8 +91,13 @@ pub(super) fn widths(ui: &Ui, rows: &Rows) -> Vec<f32> {
 impl CostTable<'_> {
     /// Draws it.
     pub(super) fn ui(&mut self, ui: &mut Ui) {
-        let width = |at: &usize| self.widths.get(*at).copied().unwrap_or(80.0);
-        let columns: Vec<f32> = self.rows.columns.iter().map(width).collect();
+        let columns = fitted(&self.rows.columns, self.widths, ui.available_width() - size::STEP);
+        self.bars = [PLANNED, SHARE].map(|column| {
+            let at = self.rows.columns.iter().position(|at| *at == column);
+            let width = at.and_then(|at| columns.get(at)).copied().unwrap_or_default();
+            let text = self.widths.get(column).map_or(0.0, |width| width.text);
+            (width - text - 3.0 * PADDING).min(BAR)
+        });
         // Where there is more room than needed, names get it.
         let spare = (ui.available_width() - columns.iter().sum::<f32>() - size::STEP).clamp(0.0, 200.0);
         let columns: Vec<_> = self
@@ -81,7 +123,7 @@ impl CostTable<'_> {
         self.rows.get(usize::try_from(nr).ok()?)
     }
 
-    fn value_ui(row: &Row, column: usize, is_total: bool, ui: &mut Ui) {
+    fn value_ui(row: &Row, column: usize, is_total: bool, bars: [f32; 2], ui: &mut Ui) {
         let tokens = Tokens::of(ui);
         ui.with_layout(cell_layout(column), |ui| {
             ui.add_space(PADDING);
@@ -119,11 +161,13 @@ impl CostTable<'_> {
             };
             #[expect(clippy::cast_possible_truncation, reason = "a share for a bar")]
             let share = share as f32;
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                ui.add_space(PADDING);
-                let width = (ui.available_width()).clamp(4.0, BAR);
-                kit::thin_bar(ui, share, width, color);
-            });
+            let width = bars[usize::from(column == SHARE)];
+            if width >= LEAST_BAR {
+                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                    ui.add_space(PADDING);
+                    kit::thin_bar(ui, share, width, color);
+                });
+            }
         });
     }
 
@@ -178,7 +222,7 @@ impl egui_table::TableDelegate for CostTable<'_> {
         if cell.row_nr == 1 {
             ui.painter().rect_filled(ui.max_rect(), 0.0, tokens.card);
             if let Some(totals) = &self.rows.totals {
-                Self::value_ui(totals, column, true, ui);
+                Self::value_ui(totals, column, true, self.bars, ui);
             }
             return;
         }
@@ -205,11 +249,37 @@ impl egui_table::TableDelegate for CostTable<'_> {
 
     fn cell_ui(&mut self, ui: &mut Ui, cell: &egui_table::CellInfo) {
         if let (Some(row), Some(column)) = (self.row(cell.row_nr), self.rows.columns.get(cell.col_nr)) {
-            Self::value_ui(row, *column, false, ui);
+            Self::value_ui(row, *column, false, self.bars, ui);
         }
     }
 
     fn default_row_height(&self) -> f32 {
         size::ROW
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_columns_have_room_as_long_as_bars_and_names_can_give_it() {
+        let mut widths = vec![Width { wanted: 60.0, least: 60.0, text: 48.0 }; COLUMNS.len()];
+        widths[0] = Width { wanted: 100.0, least: 84.0, text: 88.0 };
+        widths[PLANNED] = Width { wanted: 130.0, least: 76.0, text: 64.0 };
+        widths[SHARE] = Width { wanted: 112.0, least: 58.0, text: 46.0 };
+        let shown: Vec<usize> = (0..COLUMNS.len()).collect();
+        let sum = |room: f32| fitted(&shown, &widths, room).iter().sum::<f32>();
+        let is = |found: f32, wanted: f32| assert!((found - wanted).abs() < 0.01, "{found} instead of {wanted}");
+        // 100 + 130 + 112 and eight of 60.
+        is(sum(822.0), 822.0);
+        is(sum(900.0), 822.0);
+        is(sum(740.0), 740.0);
+        let tight = fitted(&shown, &widths, 740.0);
+        is(tight[SHARE], 58.0);
+        is(tight[PLANNED], 102.0);
+        is(tight[0], 100.0);
+        // 84 + 76 + 58 + 480 is the least.
+        is(sum(300.0), 698.0);
     }
 }

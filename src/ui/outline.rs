@@ -4,7 +4,7 @@ use super::theme::{Tokens, size};
 use super::{Panel, PanelCx, UiCommand, icons, kit};
 use crate::graph::{Content, Graph, NodeId};
 use crate::layers::Family;
-use crate::plan::Severity;
+use crate::plan::{CostSettings, Severity};
 use crate::text;
 use egui::{Align2, Key, Modifiers, Rect, Role, Sense, Ui, Vec2, WidgetInfo, pos2, vec2};
 use std::collections::HashSet;
@@ -22,6 +22,8 @@ struct Row {
     shape: String,
     params: String,
     /// Layers inside, of a group.
+    /// Planned bytes, in words.
+    planned: String,
     inside: Option<usize>,
     is_open: bool,
     is_off: bool,
@@ -39,7 +41,7 @@ impl Row {
 pub struct OutlinePanel {
     /// Groups whose layers are not listed.
     closed: HashSet<Vec<NodeId>>,
-    key: Option<(usize, u64)>,
+    key: Option<(usize, u64, CostSettings)>,
     rows: Vec<Row>,
     /// The row that was current last frame, to follow it.
     current: Option<usize>,
@@ -59,7 +61,7 @@ impl Panel for OutlinePanel {
     }
 
     fn ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
-        let key = (std::ptr::from_ref(cx.document).addr(), cx.revision);
+        let key = (std::ptr::from_ref(cx.document).addr(), cx.revision, cx.cost.settings);
         if self.key != Some(key) {
             self.rebuild(cx);
             self.key = Some(key);
@@ -161,6 +163,10 @@ impl OutlinePanel {
                     format!("{} params", text::count(cost.params()))
                 } else {
                     String::new()
+                },
+                planned: match cost.planned.total() {
+                    0 => String::new(),
+                    bytes => text::bytes(bytes),
                 },
                 inside: inner.map(|group| group.graph.nodes.len()),
                 is_open: false,
@@ -266,6 +272,9 @@ fn row_ui(ui: &mut Ui, row: &Row, is_selected: bool, is_focused: bool) -> (Optio
             label += &format!(", {part}");
         }
     }
+    if !row.planned.is_empty() {
+        label += &format!(", planned RAM {}", row.planned);
+    }
     if let Some((_, message)) = &row.problem {
         label += &format!(", problem: {message}");
     }
@@ -315,12 +324,18 @@ fn row_ui(ui: &mut Ui, row: &Row, is_selected: bool, is_focused: bool) -> (Optio
             x += 22.0;
         }
         // Columns at the right, where there is room for them.
-        let params = right - 130.0;
-        let shape = params - 130.0;
-        if rect.width() > 420.0 {
-            write(right, Align2::RIGHT_CENTER, &row.params, tokens.text_weak, 120.0);
-            write(params, Align2::RIGHT_CENTER, &row.shape, tokens.text, 120.0);
-            write(x, Align2::LEFT_CENTER, &row.kind, tokens.text_weak, shape - x - 8.0);
+        let has_room = |width: f32| rect.width() > width;
+        if has_room(420.0) {
+            // Planned bytes first: they are what layers differ in.
+            let mut at = right;
+            write(at, Align2::RIGHT_CENTER, &row.planned, tokens.text, 84.0);
+            at -= 94.0;
+            if has_room(520.0) {
+                write(at, Align2::RIGHT_CENTER, &row.params, tokens.text_weak, 126.0);
+                at -= 136.0;
+            }
+            write(at, Align2::RIGHT_CENTER, &row.shape, tokens.text, 120.0);
+            write(x, Align2::LEFT_CENTER, &row.kind, tokens.text_weak, at - 130.0 - x - 8.0);
         } else {
             write(right, Align2::RIGHT_CENTER, &row.shape, tokens.text, (right - x).max(0.0));
         }
@@ -333,8 +348,12 @@ fn row_ui(ui: &mut Ui, row: &Row, is_selected: bool, is_focused: bool) -> (Optio
     } else {
         None
     };
-    if let Some((_, message)) = &row.problem {
-        response.on_hover_text(message);
+    match &row.problem {
+        Some((_, message)) => drop(response.on_hover_text(message)),
+        None if !row.planned.is_empty() => {
+            drop(response.on_hover_text(format!("Holds {} of the planned RAM of a training step", row.planned)));
+        }
+        None => {}
     }
     (hit, folds)
 }
