@@ -80,9 +80,9 @@ impl Effect {
         Some(format!("Planned RAM {} → {} ({})", text::bytes(old), text::bytes(new), signed(old, new, text::bytes)))
     }
 
-    /// Shows old and new of a layer side by side, for as long as they are news.
-    pub(super) fn ui(&self, ui: &mut Ui, cx: &PanelCx<'_>, node: NodeId) {
-        let Some(now) = self.news(ui, cx, Some(node)) else { return };
+    /// Shows old and new of a layer, or of the network, side by side, for as long as they are news.
+    pub(super) fn ui(&self, ui: &mut Ui, cx: &PanelCx<'_>, node: Option<NodeId>) {
+        let Some(now) = self.news(ui, cx, node) else { return };
         let tokens = Tokens::of(ui);
         tokens.well().inner_margin(8).show(ui, |ui| {
             ui.set_min_width(ui.available_width());

@@ -84,7 +84,7 @@ impl Panel for Inspector {
                     // Widgets of different layers must not share their state.
                     ui.push_id(("node", node.id.0), |ui| self.node_ui(cx, ui, node, out));
                 }
-                many => several_ui(cx, ui, many, out),
+                many => self.several_ui(cx, ui, many, out),
             }
             ui.add_space(size::MARGIN);
         });
@@ -125,7 +125,7 @@ impl Inspector {
         }
         self.learning_ui(cx, ui, node, out);
         if let Some(effect) = &self.effect {
-            effect.ui(ui, cx, node.id);
+            effect.ui(ui, cx, Some(node.id));
         }
         section(ui, "Figures");
         numbers::ui(ui, cx, node, out);
@@ -231,35 +231,47 @@ impl Inspector {
     }
 }
 
-fn several_ui(cx: &PanelCx<'_>, ui: &mut Ui, nodes: &[&Node], out: &mut Vec<UiCommand>) {
-    let tokens = Tokens::of(ui);
-    ui.label(theme::strong(format!("{} layers", nodes.len())).size(size::FONT_HEADING).color(tokens.text_strong));
-    let (mut params, mut macs, mut bytes, mut planned) = (0_u64, 0_u64, 0_u64, 0_u64);
-    for cost in nodes.iter().filter_map(|node| cx.plan.node(cx.path, node.id)).map(|plan| cx.cost.node(plan)) {
-        params = params.saturating_add(cost.params());
-        macs = macs.saturating_add(cost.macs);
-        bytes = bytes.saturating_add(cost.activation_bytes);
-        planned = planned.saturating_add(cost.planned.total());
+impl Inspector {
+    fn several_ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, nodes: &[&Node], out: &mut Vec<UiCommand>) {
+        let tokens = Tokens::of(ui);
+        ui.label(theme::strong(format!("{} layers", nodes.len())).size(size::FONT_HEADING).color(tokens.text_strong));
+        let (mut params, mut macs, mut bytes, mut planned) = (0_u64, 0_u64, 0_u64, 0_u64);
+        for cost in nodes.iter().filter_map(|node| cx.plan.node(cx.path, node.id)).map(|plan| cx.cost.node(plan)) {
+            params = params.saturating_add(cost.params());
+            macs = macs.saturating_add(cost.macs);
+            bytes = bytes.saturating_add(cost.activation_bytes);
+            planned = planned.saturating_add(cost.planned.total());
+        }
+        row(ui, "Parameters", "Sum over the selected layers", |ui| ui.label(text::count(params)));
+        row(ui, "MACs", "Multiply-adds for one image", |ui| ui.label(text::count(macs)));
+        row(ui, "Activations", "Bytes of their outputs for one image", |ui| ui.label(text::bytes(bytes)));
+        let share = planned as f64 / cx.cost.memory.training_planned_bytes.max(1) as f64 * 100.0;
+        row(ui, "Planned RAM", "What they hold at the fullest moment of a training step", |ui| {
+            ui.label(format!("{}, {share:.1} %", text::bytes(planned)))
+        });
+        let ids: Vec<NodeId> = nodes.iter().map(|node| node.id).collect();
+        ui.add_space(size::STEP);
+        ui.horizontal(|ui| {
+            let is_frozen = nodes.iter().all(|node| !node.trainable);
+            let label = if is_frozen { "Unfreeze" } else { "Freeze" };
+            if ui
+                .button(label)
+                .on_hover_text("Frozen layers keep their weights and statistics while training")
+                .clicked()
+            {
+                let gesture = new_gesture();
+                Effect::note(&mut self.effect, cx, None, gesture, ui.input(|i| i.time));
+                let edit = Edit::SetTrainable { nodes: ids.clone(), trainable: is_frozen };
+                out.push(UiCommand::Edit { edit, path: None, gesture: Some(gesture) });
+            }
+            if ui.button("Delete").on_hover_text("What fed a layer then feeds what followed it (Del)").clicked() {
+                out.push(UiCommand::edit(Edit::Remove { nodes: ids.clone() }));
+            }
+        });
+        if let Some(effect) = &self.effect {
+            effect.ui(ui, cx, None);
+        }
     }
-    row(ui, "Parameters", "Sum over the selected layers", |ui| ui.label(text::count(params)));
-    row(ui, "MACs", "Multiply-adds for one image", |ui| ui.label(text::count(macs)));
-    row(ui, "Activations", "Bytes of their outputs for one image", |ui| ui.label(text::bytes(bytes)));
-    let share = planned as f64 / cx.cost.memory.training_planned_bytes.max(1) as f64 * 100.0;
-    row(ui, "Planned RAM", "What they hold at the fullest moment of a training step", |ui| {
-        ui.label(format!("{}, {share:.1} %", text::bytes(planned)))
-    });
-    let ids: Vec<NodeId> = nodes.iter().map(|node| node.id).collect();
-    ui.add_space(size::STEP);
-    ui.horizontal(|ui| {
-        let is_frozen = nodes.iter().all(|node| !node.trainable);
-        let label = if is_frozen { "Unfreeze" } else { "Freeze" };
-        if ui.button(label).on_hover_text("Frozen layers keep their weights and statistics while training").clicked() {
-            out.push(UiCommand::edit(Edit::SetTrainable { nodes: ids.clone(), trainable: is_frozen }));
-        }
-        if ui.button("Delete").on_hover_text("What fed a layer then feeds what followed it (Del)").clicked() {
-            out.push(UiCommand::edit(Edit::Remove { nodes: ids.clone() }));
-        }
-    });
 }
 
 /// A finding as a banner with its fixes.
