@@ -194,24 +194,36 @@ pub fn failure_ui(ctx: &egui::Context, title: &str, message: &str) -> bool {
 pub fn help_ui(ctx: &egui::Context) -> bool {
     let modal = modal(ctx, "help").show(ctx, |ui| {
         let tokens = Tokens::of(ui);
-        ui.set_width(680.0);
+        let width = (ctx.content_rect().width() - 80.0).min(840.0);
+        ui.set_width(width);
         ui.heading("Keys and help");
         ui.add_space(size::HALF);
         ui.label(
             "Drag a layer from the palette onto a wire. Select it to change it. Costs follow at once. Press Train.",
         );
         ui.add_space(size::STEP);
-        egui::ScrollArea::vertical().max_height(380.0).show(ui, |ui| {
-            egui::Grid::new("keys").num_columns(3).spacing([20.0, 6.0]).show(ui, |ui| {
+        let tall = (ctx.content_rect().height() - 220.0).clamp(120.0, 480.0);
+        // Every column wraps, so that the page fits a small window too; the bar stands beside the last one.
+        let (keys_width, name_width, gap) = (width * 0.24, width * 0.2, 20.0);
+        let help_width = width - keys_width - name_width - 2.0 * gap - size::MARGIN;
+        let cell = |ui: &mut egui::Ui, width: f32, text: egui::RichText| {
+            ui.allocate_ui_with_layout(egui::vec2(width, 0.0), egui::Layout::top_down(egui::Align::Min), |ui| {
+                ui.set_width(width);
+                ui.add(egui::Label::new(text).wrap());
+            });
+        };
+        egui::ScrollArea::vertical().max_height(tall).show(ui, |ui| {
+            egui::Grid::new("keys").num_columns(3).spacing([gap, 6.0]).show(ui, |ui| {
                 for (topic, specs) in command::by_topic() {
                     kit::title(ui, topic);
                     ui.end_row();
                     for spec in specs {
                         let keys: Vec<String> =
                             spec.keys.iter().map(|keys| command::shortcut_text(ui.ctx(), keys)).collect();
-                        ui.label(egui::RichText::new(keys.join(", ")).monospace().color(tokens.text_strong));
-                        ui.label(spec.label);
-                        ui.label(egui::RichText::new(spec.help).color(tokens.text_weak));
+                        let keys = egui::RichText::new(keys.join(", ")).monospace().color(tokens.text_strong);
+                        cell(ui, keys_width, keys);
+                        cell(ui, name_width, egui::RichText::new(spec.label));
+                        cell(ui, help_width, egui::RichText::new(spec.help).color(tokens.text_weak));
                         ui.end_row();
                     }
                 }
