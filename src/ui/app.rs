@@ -272,6 +272,17 @@ impl App {
         dock::show(&mut self.dock, id);
     }
 
+    /// Gives the network or the panels all the room, or takes that back.
+    pub(super) fn give_room(&mut self, room: dock::Room) {
+        let is_so = dock::room(&self.dock) == room;
+        dock::give_room(&mut self.dock, if is_so { dock::Room::Shared } else { room });
+    }
+
+    /// Who has the room of the dock.
+    pub fn room(&self) -> dock::Room {
+        dock::room(&self.dock)
+    }
+
     /// Brings the charts of a run that starts to the front, unless something that follows the run is in sight already.
     pub(super) fn show_run(&mut self) {
         if !["training", "feature-maps", "results"].iter().any(|id| dock::is_in_sight(&self.dock, id)) {
@@ -396,14 +407,20 @@ impl App {
         {
             let cx = self.panel_cx();
             let tokens = Tokens::of(ui);
-            let side = |id: &'static str, width: f32| (id, width, tokens.panel_frame());
-            let (id, width, frame) = side("palette", size::PALETTE);
-            egui::Panel::left(id).default_size(width).size_range(160.0..=340.0).frame(frame).show_collapsible(
+            dock::tell_room(ui.ctx(), dock::room(&dock));
+            // A narrow window has sides of their own width, so that a wide one keeps the width it was given.
+            let is_narrow = ui.available_width() < size::NARROW;
+            let side = |ids: [&'static str; 2], widths: [f32; 2]| {
+                let at = usize::from(is_narrow);
+                (ids[at], widths[at], tokens.panel_frame())
+            };
+            let (id, width, frame) = side(["palette", "palette-narrow"], [size::PALETTE, size::PALETTE_NARROW]);
+            egui::Panel::left(id).default_size(width).size_range(150.0..=340.0).frame(frame).show_collapsible(
                 ui,
                 &mut show_palette,
                 |ui| palette.ui(&cx, ui, out),
             );
-            let (id, width, frame) = side("inspector", size::INSPECTOR);
+            let (id, width, frame) = side(["inspector", "inspector-narrow"], [size::INSPECTOR, size::INSPECTOR_NARROW]);
             egui::Panel::right(id).default_size(width).size_range(240.0..=480.0).frame(frame).show_collapsible(
                 ui,
                 &mut show_inspector,

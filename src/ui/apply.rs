@@ -29,6 +29,9 @@ impl App {
             UiCommand::Canvas(id) => {
                 // Enter on a layer goes to its settings, which may be hidden.
                 self.prefs.show_inspector |= id == "enter";
+                if matches!(id, "add" | "link" | "rename") {
+                    self.show_panel("canvas");
+                }
                 for command in canvas::run(id, self.workspace.front().into(), ctx) {
                     self.apply(command, frame, ctx);
                 }
@@ -92,6 +95,7 @@ impl App {
             UiCommand::ChooseData { idx } => self.waiting.ask(Purpose::Data(idx), self.dialogs.as_mut(), frame, ctx),
             UiCommand::ClearLog => self.session.clear_log(),
             UiCommand::ShowPanel(id) => self.show_panel(id),
+            UiCommand::GiveRoom(room) => self.give_room(room),
             UiCommand::Copy(text) => {
                 ctx.copy_text(text);
                 self.message = Some(Message::new("Copied to the clipboard."));
@@ -113,6 +117,7 @@ impl App {
                 let front = self.workspace.front_mut();
                 front.path = path;
                 front.selection = node.into_iter().collect();
+                self.show_panel("canvas");
                 canvas::reveal(ctx, node, link);
             }
             UiCommand::TimeLayers => self.time_layers(ctx),

@@ -1,6 +1,7 @@
 //! Every command with a key, once: menus, hover texts, the help page and the key handling read this table.
 
 use super::UiCommand;
+use super::dock::Room;
 use super::runs_view::RunsCommand;
 use egui::{Key, KeyboardShortcut, Modifiers};
 
@@ -87,6 +88,8 @@ pub const ALL: &[Spec] = &[
     window("find_next", "Find next", "Show the next layer that was found", &[plain(Key::F3)]),
     window("next_problem", "Next problem", "Show the next error or warning of the network", &[plain(Key::F8)]),
     window("map", "Map of the network", "Show or hide the small map of a network that is not all in sight", &[]),
+    window("lower", "Lower panels", "Show or hide the panels below the network", &[ctrl(Key::J)]),
+    window("network", "Network", "Show or hide the network above the panels", &[ctrl_shift(Key::J)]),
     window("preferences", "Preferences…", "Colours, scale and motion of the window", &[ctrl(Key::Comma)]),
     window(
         "copy_cost_csv",
@@ -111,7 +114,7 @@ pub const ALL: &[Spec] = &[
     canvas(
         "fit",
         "Fit to window",
-        "Show the selection, or the whole network if nothing is selected",
+        "Show the selection, or the network if nothing is selected; once more shows all of what is too long to read",
         &[plain(Key::F), plain(Key::Home)],
     ),
     canvas("actual_size", "Actual size", "Show the network at 100 %", &[ctrl(Key::Num0)]),
@@ -189,7 +192,19 @@ pub const ALL: &[Spec] = &[
 pub const TOPICS: &[(&str, &[&str])] = &[
     (
         "Find and see",
-        &["palette", "find", "find_next", "next_problem", "fit", "actual_size", "map", "preferences", "help"],
+        &[
+            "palette",
+            "find",
+            "find_next",
+            "next_problem",
+            "fit",
+            "actual_size",
+            "map",
+            "lower",
+            "network",
+            "preferences",
+            "help",
+        ],
     ),
     (
         "Build",
@@ -299,6 +314,8 @@ pub fn ui_command(id: &str) -> Option<UiCommand> {
         "copy_cost_markdown" => UiCommand::CopyCost { as_markdown: true },
         "reduce_memory" => UiCommand::ReduceMemory,
         "check_device" => UiCommand::CheckDevice,
+        "lower" => UiCommand::GiveRoom(Room::Network),
+        "network" => UiCommand::GiveRoom(Room::Panels),
         "fit" => UiCommand::Fit,
         "actual_size" => UiCommand::ActualSize,
         _ => return find(id).filter(|spec| spec.scope == Scope::Canvas).map(|spec| UiCommand::Canvas(spec.id)),

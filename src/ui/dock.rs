@@ -31,14 +31,87 @@ pub fn default_layout(panels: &[Box<dyn Panel>]) -> Tree<Pane> {
     Tree::new(egui::Id::unique("dock"), root, tiles)
 }
 
+/// Who has the room of the dock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Room {
+    /// The network and the panels below it.
+    #[default]
+    Shared,
+    /// The network alone.
+    Network,
+    /// The panels alone.
+    Panels,
+}
+
+/// The pane that is the network, and all others.
+fn panes(tree: &Tree<Pane>) -> impl Iterator<Item = (TileId, bool)> {
+    tree.tiles.iter().filter_map(|(id, tile)| match tile {
+        Tile::Pane(pane) => Some((*id, pane.0 == "canvas")),
+        Tile::Container(_) => None,
+    })
+}
+
+/// Who has the room now.
+pub fn room(tree: &Tree<Pane>) -> Room {
+    let is_hidden = |of_network: bool| {
+        panes(tree).filter(|(_, is_network)| *is_network == of_network).any(|(id, _)| !tree.is_visible(id))
+    };
+    match (is_hidden(true), is_hidden(false)) {
+        (true, _) => Room::Panels,
+        (false, true) => Room::Network,
+        (false, false) => Room::Shared,
+    }
+}
+
+/// Shows who is to have the room and hides the others, which keep their places.
+pub fn give_room(tree: &mut Tree<Pane>, room: Room) {
+    let all: Vec<_> = panes(tree).collect();
+    for (id, is_network) in all {
+        let is_shown = match room {
+            Room::Shared => true,
+            Room::Network => is_network,
+            Room::Panels => !is_network,
+        };
+        tree.set_visible(id, is_shown);
+    }
+}
+
+/// Tells everything that is drawn who has the room.
+pub(super) fn tell_room(ctx: &egui::Context, room: Room) {
+    ctx.data_mut(|data| data.insert_temp(egui::Id::unique("room"), room));
+}
+
+/// A button that gives the network or the panels all the room, or takes that back.
+pub(super) fn room_button(ui: &mut Ui, room: Room, out: &mut Vec<UiCommand>) {
+    let now = ui.data(|data| data.get_temp::<Room>(egui::Id::unique("room"))).unwrap_or_default();
+    let (command, what) = match room {
+        Room::Network => ("lower", "the network"),
+        Room::Panels | Room::Shared => ("network", "the panels"),
+    };
+    let (name, hover) = if now == room {
+        ("Bring back what is hidden".to_owned(), "Network and panels side by side again")
+    } else {
+        (format!("Give {what} all the room"), "Hides the other part; the same button brings it back")
+    };
+    let keys = super::command::keys_text(ui.ctx(), command);
+    let button = super::kit::room_button(ui, now == room);
+    button.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &name));
+    if button.on_hover_text(format!("{name}. {hover} ({keys})")).clicked() {
+        out.push(UiCommand::GiveRoom(room));
+    }
+}
+
 /// Whether every panel has exactly one place.
 pub fn is_whole(tree: &Tree<Pane>, panels: &[Box<dyn Panel>]) -> bool {
     let count = tree.tiles.tiles().filter(|tile| matches!(tile, Tile::Pane(_))).count();
     count == panels.len() && panels.iter().all(|panel| tree.tiles.find_pane(&Pane(panel.id().into())).is_some())
 }
 
-/// Brings a panel to the front.
+/// Brings a panel to the front; what hid it gives it room.
 pub fn show(tree: &mut Tree<Pane>, id: &str) {
+    if tree.tiles.find_pane(&Pane(id.into())).is_some_and(|tile| !tree.is_visible(tile)) {
+        give_room(tree, Room::Shared);
+    }
     tree.make_active(|_, tile| matches!(tile, Tile::Pane(pane) if pane.0 == id));
 }
 
@@ -83,6 +156,21 @@ impl Behavior<Pane> for Dock<'_, '_> {
         let (title, help) = (panel.title(), panel.help());
         response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Tab, true, title));
         response.on_hover_text(help)
+    }
+
+    fn top_bar_right_ui(
+        &mut self,
+        tiles: &Tiles<Pane>,
+        ui: &mut Ui,
+        _tile: TileId,
+        tabs: &egui_tiles::Tabs,
+        _scroll: &mut f32,
+    ) {
+        let is_network = |tile: &TileId| matches!(tiles.get(*tile), Some(Tile::Pane(pane)) if pane.0 == "canvas");
+        if !tabs.children.iter().any(is_network) {
+            ui.add_space(size::HALF);
+            room_button(ui, Room::Panels, self.out);
+        }
     }
 
     fn tab_bar_height(&self, _style: &egui::Style) -> f32 {

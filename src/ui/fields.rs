@@ -78,8 +78,9 @@ pub(super) fn take_focus(response: &Response, name: &str) {
 /// A row: label with hover help at the left, control at the right.
 pub fn row<R>(ui: &mut Ui, label: &str, help: &str, control: impl FnOnce(&mut Ui) -> R) -> R {
     ui.horizontal(|ui| {
-        ui.allocate_ui_with_layout(vec2(LABEL, size::ROW), egui::Layout::left_to_right(egui::Align::Center), |ui| {
-            ui.set_min_width(LABEL);
+        let width = LABEL.min(ui.available_width() * 0.42);
+        ui.allocate_ui_with_layout(vec2(width, size::ROW), egui::Layout::left_to_right(egui::Align::Center), |ui| {
+            ui.set_min_width(width);
             let text = RichText::new(label).color(Tokens::of(ui).text_weak);
             ui.add(egui::Label::new(text).truncate()).on_hover_text(help);
         });

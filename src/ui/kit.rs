@@ -74,6 +74,27 @@ pub(super) fn symbol_button(ui: &mut Ui, symbol: Symbol, text: &str, is_main: bo
     response
 }
 
+/// A small button with the corners of a frame, which point outwards, or inwards if it takes the room back.
+pub(super) fn room_button(ui: &mut Ui, is_full: bool) -> Response {
+    let tokens = Tokens::of(ui);
+    let (rect, response) = ui.allocate_exact_size(Vec2::splat(24.0), Sense::click());
+    let is_active = response.hovered() || response.has_focus();
+    if is_active {
+        ui.painter().rect_filled(rect, CornerRadius::same(size::RADIUS), tokens.hover);
+    }
+    let color = if is_active { tokens.text_strong } else { tokens.text_weak };
+    let stroke = egui::Stroke::new(1.5, color);
+    let (outer, arm) = (5.5, 3.5);
+    for [x, y] in [[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]] {
+        let corner = if is_full { outer - arm } else { outer };
+        let reach = if is_full { outer } else { outer - arm };
+        let at = |dx: f32, dy: f32| rect.center() + vec2(dx * x, dy * y);
+        ui.painter().line_segment([at(corner, corner), at(reach, corner)], stroke);
+        ui.painter().line_segment([at(corner, corner), at(corner, reach)], stroke);
+    }
+    response
+}
+
 /// A bar from 0 to 1 with a text over it.
 pub(super) fn gauge(ui: &mut Ui, share: f32, width: f32, color: egui::Color32, text: &str, name: &str) -> Response {
     let tokens = Tokens::of(ui);

@@ -3,6 +3,7 @@
 use super::UiCommand;
 use super::app::App;
 use super::command;
+use super::dock::Room;
 use super::kit::{self, Symbol};
 use super::runs::RunState;
 use super::theme::{self, Tokens, size};
@@ -141,6 +142,10 @@ impl App {
         entry(ui, "actual_size", true, None, out);
         self.command_entry(ui, "map", out);
         ui.separator();
+        let verb = |is_hidden: bool| if is_hidden { "Show" } else { "Hide" };
+        let now = self.room();
+        entry(ui, "lower", true, Some(format!("{} lower panels", verb(now == Room::Network))), out);
+        entry(ui, "network", true, Some(format!("{} network", verb(now == Room::Panels))), out);
         ui.checkbox(&mut self.prefs.show_palette, "Palette").on_hover_text("Show the list of layers");
         ui.checkbox(&mut self.prefs.show_inspector, "Inspector").on_hover_text("Show the settings of the selection");
         for panel in &self.panels {

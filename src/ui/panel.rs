@@ -165,6 +165,8 @@ pub enum UiCommand {
     ClearLog,
     /// Bring a panel to the front.
     ShowPanel(&'static str),
+    /// Give the network or the panels all the room; shared again if they have it.
+    GiveRoom(super::dock::Room),
     /// Put text on the clipboard.
     Copy(String),
     /// Show a short message.

@@ -94,6 +94,12 @@ pub mod size {
     pub const PALETTE: f32 = 216.0;
     /// Width of the inspector.
     pub const INSPECTOR: f32 = 304.0;
+    /// Width of a window below which both are narrower.
+    pub const NARROW: f32 = 1_120.0;
+    /// Width of the palette in a narrow window.
+    pub const PALETTE_NARROW: f32 = 208.0;
+    /// Width of the inspector in a narrow window.
+    pub const INSPECTOR_NARROW: f32 = 288.0;
     /// Corner radius of buttons and fields.
     pub const RADIUS: u8 = 5;
     /// Corner radius of cards and dialogs.

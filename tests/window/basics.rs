@@ -1,6 +1,8 @@
 //! The window from opening to saving: layers, training, feature maps, files, the engine's end.
 
-use crate::hand::{Window, ask_to_close, click, ctrl, delete, enter, open, options, steps, stop, tab, train, wait};
+use crate::hand::{
+    Window, ask_to_close, click, click_near, ctrl, delete, enter, has, open, options, steps, stop, tab, train, wait,
+};
 use crate::scratch::scratch;
 use egui::{Key, Pos2, Role};
 use egui_kittest::kittest::Queryable as _;
@@ -70,6 +72,10 @@ fn a_network_is_changed_trained_looked_into_saved_and_reopened() {
     wait(&mut window, "feature maps", |window| probe(window).is_some_and(|probe| !probe.planes.is_empty()));
     window.get_by_label("Channel 0");
     let before = probe(&window).unwrap();
+    // The inspector shows some of them beside the settings of the layer.
+    click_near(&mut window, "c1, Conv2D");
+    wait(&mut window, "maps in the inspector", |window| has(window, "Feature maps of the selected layer"));
+    window.get_by_label("Filters of the selected layer");
     wait(&mut window, "other feature maps", |window| {
         probe(window).is_some_and(|now| now.step > before.step && now.planes != before.planes)
     });

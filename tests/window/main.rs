@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
 
 mod basics;
+mod canvas;
 mod hand;
 mod keyboard;
 mod looking;

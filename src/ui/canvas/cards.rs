@@ -16,13 +16,15 @@ use egui::{
 /// Below this zoom cards are plain boxes.
 pub(super) const FAR: f32 = 0.2;
 /// From this zoom on everything is written on a card.
-pub(super) const NEAR: f32 = 0.56;
+pub(super) const NEAR: f32 = 0.66;
 /// Radius of a port, in units of the drawing.
 pub(super) const PORT: f32 = 5.0;
 /// Width of the picture at the right of a card, in units of the drawing.
 const PICTURE: f32 = 58.0;
 /// Room between marks and the picture in the middle level, where the picture is larger.
 const MARKS_MID: f32 = 6.0;
+/// Characters of a shape that have room in large letters.
+const LONG_SHAPE: usize = 13;
 /// Distance of the dots of the background.
 const DOTS: f32 = 26.0;
 
@@ -216,8 +218,10 @@ pub(super) fn paint(painter: &Painter, view: View, card: &CardView, look: Look, 
         icons::paint(&painter, &card.icon, icon(15.0, 14.0, 30.0), ink.icon);
         let marks = marks(&painter, card, at(text_right - MARKS_MID, 24.0), 24.0 * z, ink, tokens);
         let room = (text_right - MARKS_MID) * z - marks - 54.0 * z;
-        write(&painter, at(54.0, 27.0), left, &card.name, 24.0 * z, ink.strong, room, true);
-        line(at(15.0, 60.0), left, &card.shape, 18.0, ink.text, text_right - 15.0);
+        write(&painter, at(54.0, 26.0), left, &card.name, 26.0 * z, ink.strong, room, true);
+        // As large as it fits: a shape is never cut.
+        let points = if card.shape.chars().count() > LONG_SHAPE { 18.0 } else { 23.0 };
+        line(at(15.0, 58.0), left, &card.shape, points, ink.text, text_right - 15.0);
         return;
     }
     if let Some(volume) = card.volume {

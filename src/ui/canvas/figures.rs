@@ -6,7 +6,8 @@ use super::cards;
 use super::menus;
 use super::metric::Metric;
 use super::scene::CardView;
-use super::wires::Wire;
+use super::wires::{self, Wire};
+use crate::plan::{Diagnostic, Gap};
 use crate::text;
 use crate::ui::theme::{self, Tokens};
 use crate::ui::why::{self, Figure};
@@ -103,13 +104,39 @@ impl CanvasPanel {
             });
             ui.painter().circle_filled(place.center(), side * 0.62, tokens.canvas);
             icons::paint(ui.painter(), "problem", place, colour);
-            let mark =
-                mark.on_hover_ui(|ui| self.scene.findings_on(link).for_each(|found| drop(ui.label(&found.message))));
-            egui::Popup::menu(&mark)
-                .close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside)
-                .show(|ui| menus::problem_ui(ui, self.scene.findings_on(link), out));
+            told(mark, || self.scene.findings_on(link), out);
+        }
+        self.gap_marks_ui(ui, out);
+    }
+
+    /// The same where a wire is missing.
+    fn gap_marks_ui(&self, ui: &Ui, out: &mut Vec<UiCommand>) {
+        for card in &self.scene.cards {
+            for (gap, _) in card.gaps() {
+                let [_, end] = wires::gap_ends(card, gap);
+                let place = Rect::from_center_size(self.view.to_screen(end), Vec2::splat(16.0));
+                if !ui.clip_rect().intersects(place) {
+                    continue;
+                }
+                let (salt, name) = match gap {
+                    Gap::Input => ("gap-in", format!("Missing link into {}", card.name)),
+                    Gap::Output => ("gap-out", format!("Missing link behind {}", card.name)),
+                };
+                let mark = ui.interact(place, ui.scope_id().with((salt, card.id.0)), Sense::CLICK);
+                mark.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
+                told(mark, || card.findings.iter().filter(move |found| found.gap == Some(gap)), out);
+            }
         }
     }
+}
+
+/// What a mark stands for: hovering says it, a click also offers the ways out.
+fn told<'a, I: Iterator<Item = &'a Diagnostic>>(mark: Response, findings: impl Fn() -> I, out: &mut Vec<UiCommand>) {
+    let mark = mark.on_hover_cursor(egui::CursorIcon::PointingHand);
+    let mark = mark.on_hover_ui(|ui| findings().for_each(|found| drop(ui.label(&found.message))));
+    egui::Popup::menu(&mark)
+        .close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside)
+        .show(|ui| menus::problem_ui(ui, findings(), out));
 }
 
 fn explained(response: Response, layer: why::Layer<'_>, figure: Figure) {

@@ -5,7 +5,7 @@ use super::gestures::{self, Drag, LayerDrag};
 use super::ghost::Ghost;
 use super::scene::CardView;
 use super::search::{AddSearch, Where};
-use super::{CanvasPanel, menus, wires};
+use super::{CanvasPanel, menus, view, wires};
 use crate::graph::{Link, NodeId, Place};
 use crate::layers::{Arity, Layer, LayerKind as _};
 use crate::ui::theme::{Tokens, size};
@@ -270,12 +270,31 @@ impl CanvasPanel {
                 }
             }
         }
+        if is_down && !matches!(self.drag, Drag::None | Drag::Pan | Drag::Region { .. }) {
+            self.pull(ui, screen, Vec2::splat(1.0));
+        }
         if !is_down {
             let zoom = self.view.zoom;
             if let Some(to) = gestures::release(&self.drag, &self.scene, at, zoom, &self.preview, out) {
                 self.search = Some(AddSearch::new(cx, &self.scene, screen, to));
             }
             self.drag = Drag::None;
+        }
+    }
+
+    /// Lets the view follow a drag that comes near an edge of the canvas.
+    fn pull(&mut self, ui: &Ui, at: Pos2, directions: Vec2) {
+        let canvas = ui.clip_rect();
+        let mut shift = view::pull(at, canvas) * directions * ui.input(|i| i.stable_dt).min(0.1);
+        // No further than to the end of the drawing.
+        if let Some(bounds) = self.scene.bounds(&[]) {
+            let drawing = self.view.rect_to_screen(bounds).expand(size::MARGIN);
+            let (before, behind) = (canvas.min - drawing.min, canvas.max - drawing.max);
+            shift = shift.min(before.max(Vec2::ZERO)).max(behind.min(Vec2::ZERO));
+        }
+        if shift != Vec2::ZERO {
+            self.view.pan += shift;
+            ui.ctx().request_repaint();
         }
     }
 
@@ -300,7 +319,7 @@ impl CanvasPanel {
 
     /// A layer dragged in from the palette.
     pub(super) fn drop_ui(
-        &self,
+        &mut self,
         ui: &Ui,
         ground: &Response,
         payload: Option<&LayerDrag>,
@@ -316,6 +335,8 @@ impl CanvasPanel {
         let colour = tokens.family(about.family);
         let ghost = Ghost { icon: about.id, colour, name: about.name, hint: &target.hint, count: 1 };
         ghost.paint(ui.painter(), self.view.to_screen(at), tokens);
+        // It comes in from the side, so only upwards and downwards.
+        self.pull(ui, self.view.to_screen(at), Vec2::Y);
         if ground.dnd_release_payload::<LayerDrag>().is_some() {
             out.extend(gestures::insertion(about.id, target.place).map(UiCommand::edit));
         }

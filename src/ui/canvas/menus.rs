@@ -141,7 +141,8 @@ pub(super) fn ground_menu(
 pub(super) fn problem_ui<'a>(ui: &mut Ui, findings: impl Iterator<Item = &'a Diagnostic>, out: &mut Vec<UiCommand>) {
     ui.set_max_width(340.0);
     for found in findings {
-        ui.label(&found.message);
+        // A menu would spread the words over its width.
+        ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| ui.label(&found.message));
         fix_buttons(ui, found, out);
     }
 }
@@ -218,14 +219,15 @@ fn name_of(name: &str) -> &str {
 }
 
 /// Zoom buttons at the lower right.
-pub(super) fn zoom_buttons(ui: &mut Ui, view: View, canvas: Rect) {
+pub(super) fn zoom_buttons(ui: &mut Ui, view: View, canvas: Rect, out: &mut Vec<UiCommand>) {
     let tokens = Tokens::of(ui);
-    let place = Rect::from_min_size(canvas.right_bottom() - vec2(132.0, 38.0), vec2(124.0, 30.0));
+    let place = Rect::from_min_size(canvas.right_bottom() - vec2(160.0, 38.0), vec2(152.0, 30.0));
     ui.scope_builder(UiBuilder::new().max_rect(place), |ui| {
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             egui::Frame::new().fill(tokens.floating).corner_radius(size::RADIUS).show(ui, |ui| {
                 ui.spacing_mut().item_spacing.x = 2.0;
-                let hover = "Show everything that is open here. F or Home shows the selection, or everything if nothing is selected";
+                crate::ui::dock::room_button(ui, crate::ui::dock::Room::Network, out);
+                let hover = "Show the network from its start on; once more shows all of it, however small. F or Home does so with the selection";
                 if ui.button("Fit").on_hover_text(hover).clicked() {
                     super::request(ui.ctx(), super::Request::FitAll);
                 }

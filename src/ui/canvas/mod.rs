@@ -29,6 +29,8 @@ mod keyboard_tests;
 mod pointer_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod view_tests;
 
 pub use actions::{Site, run};
 pub(crate) use cards::write;
@@ -80,6 +82,10 @@ pub(crate) fn reveal(ctx: &egui::Context, node: Option<NodeId>, link: Option<Lin
     ctx.request_repaint();
 }
 
+/// Width of a canvas below which its lower corners reach its middle.
+const NARROW: f32 = 620.0;
+/// Height of what lies in the lower corners.
+const CORNERS: f32 = 36.0;
 /// Seconds for which what was found is marked.
 const FLASH: f64 = 1.2;
 
@@ -89,6 +95,18 @@ struct Flash {
     node: Option<NodeId>,
     link: Option<Link>,
     until: f64,
+}
+
+/// What the view was fitted to.
+#[derive(Clone, Debug, PartialEq)]
+struct Fitted {
+    /// These layers, or everything.
+    nodes: Vec<NodeId>,
+    size: Vec2,
+    /// Not only their start.
+    is_whole: bool,
+    pan: Vec2,
+    zoom: f32,
 }
 
 /// The canvas.
@@ -102,8 +120,8 @@ pub struct CanvasPanel {
     flash: Option<Flash>,
     drag: Drag,
     preview: Preview,
-    /// The size of canvas that the view fits, if it shows everything.
-    fitted: Option<Vec2>,
+    /// What the view was fitted to; none once it was moved by hand.
+    fitted: Option<Fitted>,
     /// The wire whose menu is open.
     menu_wire: Option<Link>,
     /// Where on the screen the menu was opened.
@@ -183,7 +201,7 @@ impl Panel for CanvasPanel {
             menus::whole_ui(ui, &self.scene, rect, out);
         }
         menus::breadcrumb(ui, cx, rect, out);
-        menus::zoom_buttons(ui, self.view, rect);
+        menus::zoom_buttons(ui, self.view, rect, out);
         self.flash_ui(ui, tokens);
         self.corners_ui(cx, ui, rect, out);
     }
@@ -202,11 +220,19 @@ impl CanvasPanel {
             };
             self.scene = scene;
             match moved {
-                Some(moved) => self.view.pan -= moved * self.view.zoom,
-                None => self.fit(&[], rect),
+                Some(moved) => {
+                    self.view.pan -= moved * self.view.zoom;
+                    if let Some(fitted) = &mut self.fitted {
+                        fitted.pan -= moved * self.view.zoom;
+                    }
+                }
+                None => self.fit(&[], rect, false),
             }
-        } else if self.fitted.is_some_and(|size| size != rect.size()) {
-            self.fit(&[], rect);
+        } else if let Some(fitted) = self.is_fitted().filter(|fitted| fitted.nodes.is_empty())
+            && fitted.size != rect.size()
+        {
+            let is_whole = fitted.is_whole;
+            self.fit(&[], rect, is_whole);
         }
     }
 
@@ -236,7 +262,9 @@ impl CanvasPanel {
         let strength = if ui.style().animation_time > 0.0 { (left / FLASH) as f32 } else { 1.0 };
         let colour = tokens.accent.gamma_multiply(strength);
         if let Some(wire) = self.scene.wires.iter().find(|wire| Some(wire.link) == flash.link) {
-            wire.paint(ui.painter(), self.view, egui::Stroke::new(5.0, colour));
+            // A bad one keeps its colour, with a glow of it.
+            let glow = wire.problem(tokens).map_or(colour, |problem| problem.gamma_multiply(strength * 0.5));
+            wire.paint(ui.painter(), self.view, egui::Stroke::new(if glow == colour { 5.0 } else { 12.0 }, glow));
         }
         if let Some(card) = flash.node.and_then(|id| self.scene.card(id)) {
             let rect = self.view.rect_to_screen(card.rect).expand(4.0 + 6.0 * strength);
@@ -298,18 +326,37 @@ impl CanvasPanel {
         self.fitted = None;
     }
 
-    fn fit(&mut self, nodes: &[NodeId], rect: Rect) {
-        if let Some(bounds) = self.scene.bounds(nodes) {
-            self.view.fit(bounds, rect.size());
-            self.fitted = nodes.is_empty().then(|| rect.size());
+    /// What the view is fitted to, unless it was moved since.
+    fn is_fitted(&self) -> Option<&Fitted> {
+        self.fitted.as_ref().filter(|fitted| fitted.pan == self.view.pan && (fitted.zoom - self.view.zoom).abs() < 1e-6)
+    }
+
+    /// Shows some layers, or everything. What would be too small to read is shown from its start on, unless all of it is
+    /// wanted.
+    fn fit(&mut self, nodes: &[NodeId], rect: Rect, wants_whole: bool) {
+        let Some(bounds) = self.scene.bounds(nodes) else { return };
+        // What lies in the lower corners would cover the last cards of a narrow canvas.
+        let free = if rect.width() < NARROW { rect.size() - vec2(0.0, CORNERS) } else { rect.size() };
+        self.view.fit(bounds, free);
+        let is_whole = wants_whole || self.view.zoom >= view::READABLE;
+        if !is_whole && let Some(first) = self.scene.first(nodes) {
+            self.view.fit_start(bounds, first, rect.size());
         }
+        let (pan, zoom) = (self.view.pan, self.view.zoom);
+        self.fitted = Some(Fitted { nodes: nodes.to_vec(), size: rect.size(), is_whole, pan, zoom });
+    }
+
+    /// The same when it is asked for: once more shows all of what is shown from its start on.
+    fn fit_again(&mut self, nodes: &[NodeId], rect: Rect) {
+        let shows_start = self.is_fitted().is_some_and(|fitted| fitted.nodes == nodes && !fitted.is_whole);
+        self.fit(nodes, rect, shows_start);
     }
 
     /// Does what others asked for.
     fn obey(&mut self, cx: &PanelCx<'_>, ui: &Ui, rect: Rect) {
         match ui.data_mut(|data| data.remove_temp::<Request>(Id::unique("canvas-request"))) {
-            Some(Request::Fit) => self.fit(cx.selection, rect),
-            Some(Request::FitAll) => self.fit(&[], rect),
+            Some(Request::Fit) => self.fit_again(cx.selection, rect),
+            Some(Request::FitAll) => self.fit_again(&[], rect),
             Some(Request::ActualSize) => {
                 self.fitted = None;
                 self.view.zoom_about(rect.center(), 1.0 / self.view.zoom);

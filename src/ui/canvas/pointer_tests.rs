@@ -274,3 +274,104 @@ fn cards_that_cannot_move_together_say_why_and_stay() {
         hand.state().notes
     );
 }
+
+#[test]
+fn many_layers_are_deleted_in_one_step() {
+    let mut hand = lenet();
+    let start = hand.state().names();
+    let at = empty_place(&hand);
+    press(&mut hand, at, PointerButton::Primary);
+    select(&mut hand, &["s2", "c3", "s4"]);
+    hand.key_press(Key::Delete);
+    hand.run_ok();
+    assert_eq!(hand.state().names()[..3], ["input", "c1", "c5"]);
+    hand.state_mut().history.undo(&[], &[]);
+    hand.run_ok();
+    assert_eq!(hand.state().names(), start);
+}
+
+/// 28 · 28 · 6 = 4,704 numbers of 4 bytes; (5 · 5 · 1 + 1) · 6 = 156.
+#[test]
+fn under_the_pointer_a_wire_says_what_it_carries_and_a_number_how_it_comes_about() {
+    let mut hand = lenet();
+    let between = |hand: &Hand| {
+        let (above, below) =
+            (hand.get_by_label_contains("c1, Conv2D").rect(), hand.get_by_label_contains("s2, Av").rect());
+        above.center_bottom().lerp(below.center_top(), 0.5)
+    };
+    let at = between(&hand);
+    hand.hover_at(at);
+    (0..60).for_each(|_| hand.step());
+    hand.get_by_label("c1 → s2");
+    hand.get_by_label("28 × 28 × 6 = 4,704 numbers");
+    hand.get_by_label("18.82 kB");
+    let at = hand.get_by_label("Parameters of c1: 156").rect().center();
+    hand.hover_at(at);
+    (0..60).for_each(|_| hand.step());
+    assert!(hand.query_all_by_label_contains("= 156").count() >= 1, "the arithmetic of c1's parameters");
+}
+
+#[test]
+fn dragging_a_number_shows_the_old_figures_beside_the_new_ones_and_is_one_step() {
+    let mut hand = lenet();
+    let at = centre(&hand, "c1, Conv2D");
+    press(&mut hand, at, PointerButton::Primary);
+    let field = hand.get_by_role_and_label(egui::Role::SpinButton, "Filters").rect().center();
+    hand.hover_at(field);
+    hand.step();
+    hand.drag_at(field);
+    hand.step();
+    for by in 1..=20_u8 {
+        hand.hover_at(field + vec2(f32::from(by) * 2.0, 0.0));
+        hand.step();
+    }
+    // Held all the while.
+    hand.get_by_label("156 →");
+    hand.drop_at(field + vec2(40.0, 0.0));
+    hand.run_ok();
+    assert!(hand.query_by_label("Parameters of c1: 156").is_none());
+    hand.state_mut().history.undo(&[], &[]);
+    hand.run_ok();
+    hand.get_by_label("Parameters of c1: 156");
+    assert!(hand.state().history.undo_label().is_none(), "one step of undo");
+}
+
+/// 61,706 without the (5 · 5 · 1 + 1) · 6 = 156 of c1 and the (5 · 5 · 6 + 1) · 16 = 2,416 of c3.
+#[test]
+fn freezing_several_layers_shows_the_old_figures_beside_the_new_ones() {
+    let mut hand = lenet();
+    select(&mut hand, &["c1", "c3"]);
+    hand.get_by_role_and_label(egui::Role::Button, "Freeze").click();
+    hand.run_ok();
+    hand.get_by_label("Trained parameters");
+    hand.get_by_label("61,706 →");
+    hand.get_by_label("59,134");
+    assert_eq!(hand.query_all_by_label_contains(", frozen").count(), 2);
+}
+
+#[test]
+fn a_skip_link_is_two_gestures() {
+    let mut hand = lenet();
+    let from = hand.get_by_label("Add").rect().center();
+    let to = wire(&hand, "s2, Average pooling", "c3, Conv2D");
+    drag(&mut hand, from, to);
+    let from = hand.get_by_label("Output port of c1").rect().center();
+    let to = centre(&hand, "add1, Add");
+    drag(&mut hand, from, to);
+    let mut fed = feeds(&hand, "c1");
+    fed.sort();
+    assert_eq!(fed, ["add1", "s2"]);
+    assert_eq!(feeds(&hand, "s2"), ["add1"]);
+}
+
+#[test]
+fn a_layers_help_has_its_picture_formula_and_source() {
+    let mut hand = lenet();
+    let at = centre(&hand, "c1, Conv2D");
+    press(&mut hand, at, PointerButton::Primary);
+    let help = hand.get_all_by_label("Help").next().unwrap();
+    help.scroll_to_me();
+    help.click();
+    (0..40).for_each(|_| hand.step());
+    hand.get_by_label_contains("Source: ");
+}

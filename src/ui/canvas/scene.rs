@@ -239,6 +239,12 @@ impl Scene {
             .reduce(Rect::union)
     }
 
+    /// The topmost of some cards, or of all.
+    pub(super) fn first(&self, only: &[NodeId]) -> Option<Rect> {
+        let cards = self.cards.iter().filter(|card| only.is_empty() || only.contains(&card.id));
+        cards.map(|card| card.home).min_by(|a, b| a.top().total_cmp(&b.top()))
+    }
+
     /// Shows every card off its place, and the wires with it.
     pub(super) fn displace(&mut self, offset: impl Fn(NodeId) -> Vec2) {
         for card in &mut self.cards {

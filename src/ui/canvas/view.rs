@@ -5,7 +5,16 @@ use egui::{Pos2, Rect, Vec2, pos2, vec2};
 /// Smallest and largest zoom.
 const ZOOM: std::ops::RangeInclusive<f32> = 0.03..=4.0;
 /// Free space around a fitted drawing, in points.
-const MARGIN: f32 = 36.0;
+const MARGIN: f32 = 24.0;
+/// Least zoom at which cards can be read; a drawing that needs less is shown from its start on.
+pub(super) const READABLE: f32 = 0.4;
+/// Zoom of a drawing that is shown from its start on.
+const START: f32 = 0.5;
+
+/// Distance from an edge of the canvas at which a drag pulls the view along.
+const EDGE: f32 = 30.0;
+/// How fast it is pulled at the edge, in points a second.
+const PULL: f32 = 700.0;
 
 /// The view onto the drawing: `screen = origin + pan + point · zoom`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,6 +71,13 @@ impl View {
         self.pan = size / 2.0 - world.center().to_vec2() * self.zoom;
     }
 
+    /// Shows `world` from its top on, large enough to read, with `first` in the middle where not all has room side by side.
+    pub(super) fn fit_start(&mut self, world: Rect, first: Rect, size: Vec2) {
+        self.zoom = START;
+        let x = if world.width() * START + 2.0 * MARGIN > size.x { first.center().x } else { world.center().x };
+        self.pan = vec2(size.x / 2.0 - x * START, MARGIN - world.top() * START);
+    }
+
     /// Wheel, pinch, and dragging with the middle button or with the space bar held. Whether the view is being dragged.
     pub(super) fn navigate(&mut self, ui: &egui::Ui, canvas: &egui::Response, may_pan: bool) -> bool {
         if !canvas.contains_pointer() {
@@ -107,6 +123,18 @@ impl View {
     }
 }
 
+/// How fast the view follows a drag that comes near an edge of the canvas, in points a second.
+pub(super) fn pull(at: Pos2, canvas: Rect) -> Vec2 {
+    let along = |at: f32, low: f32, high: f32| {
+        let depth = if at < low + EDGE { low + EDGE - at } else { (high - EDGE - at).min(0.0) };
+        (depth / EDGE).clamp(-1.0, 1.0) * PULL
+    };
+    if !canvas.expand(EDGE).contains(at) {
+        return Vec2::ZERO;
+    }
+    vec2(along(at.x, canvas.left(), canvas.right()), along(at.y, canvas.top(), canvas.bottom()))
+}
+
 /// A size for text on the screen, in half pixels, so that zooming does not fill the font atlas.
 pub(super) fn font_size(points: f32, zoom: f32) -> f32 {
     ((points * zoom * 2.0).round() / 2.0).max(1.0)
@@ -129,6 +157,26 @@ mod tests {
         view.zoom_about(at, 1.7);
         assert!((view.to_world(at) - before).length() < 1e-3);
         assert!((view.zoom - 1.36).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_drag_pulls_the_view_along_only_near_an_edge() {
+        let canvas = Rect::from_min_size(Pos2::ZERO, vec2(800.0, 600.0));
+        assert_eq!(pull(pos2(400.0, 300.0), canvas), Vec2::ZERO);
+        assert_eq!(pull(pos2(400.0, 900.0), canvas), Vec2::ZERO, "somewhere else altogether");
+        let below = pull(pos2(400.0, 590.0), canvas);
+        assert!(below.y < 0.0 && below.x == 0.0, "what lies below comes up: {below:?}");
+        assert!(pull(pos2(2.0, 300.0), canvas).x > 0.0);
+    }
+
+    #[test]
+    fn what_is_too_long_to_read_is_shown_from_its_top_on() {
+        let mut view = View::default();
+        let (canvas, top) = (vec2(800.0, 600.0), Rect::from_min_size(pos2(0.0, -20.0), vec2(256.0, 78.0)));
+        view.fit_start(Rect::from_min_size(pos2(0.0, -20.0), vec2(256.0, 9_000.0)), top, canvas);
+        let first = view.rect_to_screen(top);
+        assert!(view.zoom >= READABLE && (first.center().x - 400.0).abs() < 1.0);
+        assert!(first.top() > 0.0 && first.top() < 60.0, "{first:?}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Wires: smooth curves from card to card that keep to the lanes of the layout. Geometry and painting; no gestures.
 
-use super::scene::Scene;
+use super::scene::{CardView, Scene};
 use super::view::View;
 use crate::graph::{Link, NodeId};
 use crate::plan::{Gap, Route, Severity};
@@ -160,11 +160,7 @@ pub(super) fn paint_gaps(painter: &Painter, view: View, scene: &Scene, tokens: &
     let width = (size::WIRE * view.zoom * 1.4).clamp(1.0, 3.0);
     for card in &scene.cards {
         for (gap, severity) in card.gaps() {
-            let (from, away) = match gap {
-                Gap::Input => (card.rect.center_top(), -1.0),
-                Gap::Output => (card.output(), 1.0),
-            };
-            let [from, to] = [from, from + Vec2::new(0.0, GAP * away)].map(|at| view.to_screen(at));
+            let [from, to] = gap_ends(card, gap).map(|at| view.to_screen(at));
             if !painter.clip_rect().expand(GAP).contains(to) {
                 continue;
             }
@@ -176,6 +172,15 @@ pub(super) fn paint_gaps(painter: &Painter, view: View, scene: &Scene, tokens: &
             }
         }
     }
+}
+
+/// Where the end of a wire that is missing begins at its card, and where it breaks off.
+pub(super) fn gap_ends(card: &CardView, gap: Gap) -> [Pos2; 2] {
+    let (from, away) = match gap {
+        Gap::Input => (card.rect.center_top(), -1.0),
+        Gap::Output => (card.output(), 1.0),
+    };
+    [from, from + Vec2::new(0.0, GAP * away)]
 }
 
 fn colour_of(severity: Severity, tokens: &Tokens) -> Color32 {

@@ -70,8 +70,7 @@ fn disclosed(
     let id = ui.scope_id().with(("why", label));
     let mut state = CollapsingState::load_with_default_open(ui.ctx(), id, false);
     super::row(ui, label, help, |ui| {
-        let value = RichText::new(layer.value(figure)).color(tokens.text_strong);
-        ui.add(egui::Label::new(value).selectable(true)).on_hover_text(help);
+        // The link first, at the right: the value has what is left.
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let link = egui::Label::new(RichText::new("Why?").small().color(tokens.accent)).sense(egui::Sense::click());
             let response =
@@ -82,6 +81,10 @@ fn disclosed(
             if response.clicked() {
                 state.toggle(ui);
             }
+            ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                let value = RichText::new(layer.value(figure)).color(tokens.text_strong);
+                ui.add(egui::Label::new(value).selectable(true).truncate()).on_hover_text(help);
+            });
         });
     });
     let body = state.show_body_unindented(ui, |ui| {
