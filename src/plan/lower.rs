@@ -146,6 +146,7 @@ fn whole(severity: Severity, message: String) -> Diagnostic {
 }
 
 /// The wire that a finding is about.
+#[derive(Clone, Copy)]
 enum At {
     /// None: the layer itself.
     Layer,

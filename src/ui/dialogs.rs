@@ -212,22 +212,22 @@ pub fn help_ui(ctx: &egui::Context) -> bool {
                 ui.add(egui::Label::new(text).wrap());
             });
         };
-        egui::ScrollArea::vertical().max_height(tall).show(ui, |ui| {
-            egui::Grid::new("keys").num_columns(3).spacing([gap, 6.0]).show(ui, |ui| {
-                for (topic, specs) in command::by_topic() {
-                    kit::title(ui, topic);
-                    ui.end_row();
-                    for spec in specs {
-                        let keys: Vec<String> =
-                            spec.keys.iter().map(|keys| command::shortcut_text(ui.ctx(), keys)).collect();
-                        let keys = egui::RichText::new(keys.join(", ")).monospace().color(tokens.text_strong);
+        egui::ScrollArea::vertical().max_height(tall).min_scrolled_height(tall).show(ui, |ui| {
+            ui.spacing_mut().item_spacing = egui::vec2(gap, 7.0);
+            for (topic, specs) in command::by_topic() {
+                kit::title(ui, topic);
+                for spec in specs {
+                    let keys: Vec<String> =
+                        spec.keys.iter().map(|keys| command::shortcut_text(ui.ctx(), keys)).collect();
+                    let keys = egui::RichText::new(keys.join(", ")).monospace().color(tokens.text_strong);
+                    ui.horizontal_top(|ui| {
                         cell(ui, keys_width, keys);
                         cell(ui, name_width, egui::RichText::new(spec.label));
                         cell(ui, help_width, egui::RichText::new(spec.help).color(tokens.text_weak));
-                        ui.end_row();
-                    }
+                    });
                 }
-            });
+                ui.add_space(size::HALF);
+            }
         });
         ui.add_space(size::STEP);
         ui.button("Close help").on_hover_text("Go back to the window").clicked()

@@ -53,31 +53,10 @@ impl CanvasPanel {
         let (Some(from), Some(to)) = (self.scene.card(wire.link.from), self.scene.card(wire.link.to)) else { return };
         let tokens = Tokens::of(ui);
         ui.label(theme::strong(format!("{} → {}", from.name, to.name)).color(tokens.text_strong));
-        self.carried_ui(cx, ui, wire, tokens);
+        carried_ui(cx, ui, wire, tokens);
         for found in self.scene.findings_on(wire.link) {
             ui.label(RichText::new(&found.message).color(wire.problem(tokens).unwrap_or(tokens.text)));
         }
-    }
-
-    /// Shape and bytes of what a wire carries.
-    fn carried_ui(&self, cx: &PanelCx<'_>, ui: &mut Ui, wire: &Wire, tokens: &Tokens) {
-        let Some(shape) = cx.plan.output_shape(cx.path, wire.link.from) else {
-            ui.label(RichText::new("Nothing yet: what comes before does not fit").color(tokens.text_weak));
-            return;
-        };
-        let settings = cx.cost.settings;
-        let numbers = shape.elements().unwrap_or(u64::MAX);
-        let bytes = numbers.saturating_mul(settings.dtype.bytes());
-        ui.label(format!("{shape} = {} numbers", text::count(numbers)));
-        egui::Grid::new("wire").num_columns(2).spacing([12.0, 2.0]).show(ui, |ui| {
-            let batch = bytes.saturating_mul(settings.batch);
-            let rows = [("One image".to_owned(), bytes), (format!("Batch of {}", text::count(settings.batch)), batch)];
-            for (label, bytes) in rows {
-                ui.label(RichText::new(label).color(tokens.text_weak));
-                ui.label(text::bytes(bytes));
-                ui.end_row();
-            }
-        });
     }
 
     /// A mark on each wire with which something is wrong; a click shows what, and the ways out.
@@ -128,6 +107,27 @@ impl CanvasPanel {
             }
         }
     }
+}
+
+/// Shape and bytes of what a wire carries.
+fn carried_ui(cx: &PanelCx<'_>, ui: &mut Ui, wire: &Wire, tokens: &Tokens) {
+    let Some(shape) = cx.plan.output_shape(cx.path, wire.link.from) else {
+        ui.label(RichText::new("Nothing yet: what comes before does not fit").color(tokens.text_weak));
+        return;
+    };
+    let settings = cx.cost.settings;
+    let numbers = shape.elements().unwrap_or(u64::MAX);
+    let bytes = numbers.saturating_mul(settings.dtype.bytes());
+    ui.label(format!("{shape} = {} numbers", text::count(numbers)));
+    egui::Grid::new("wire").num_columns(2).spacing([12.0, 2.0]).show(ui, |ui| {
+        let batch = bytes.saturating_mul(settings.batch);
+        let rows = [("One image".to_owned(), bytes), (format!("Batch of {}", text::count(settings.batch)), batch)];
+        for (label, bytes) in rows {
+            ui.label(RichText::new(label).color(tokens.text_weak));
+            ui.label(text::bytes(bytes));
+            ui.end_row();
+        }
+    });
 }
 
 /// What a mark stands for: hovering says it, a click also offers the ways out.

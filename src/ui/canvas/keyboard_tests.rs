@@ -182,7 +182,7 @@ fn alt_and_arrows_move_the_selected_layers_along_the_flow() {
     assert_eq!(hand.state().names(), start);
     alt(&mut hand, Key::ArrowDown);
     assert_eq!(hand.state().names()[2..6], ["s2", "c5", "c3", "s4"]);
-    assert_eq!(hand.state().history.undo_label().as_deref(), Some("Move 2 layers"));
+    assert_eq!(hand.state().history.undo_label(), Some("Move 2 layers"));
     // At an end it says why.
     key(&mut hand, Key::Escape);
     key(&mut hand, Key::ArrowDown);

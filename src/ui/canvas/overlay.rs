@@ -16,6 +16,8 @@ use egui::{
 
 /// Width of the legend's ramp.
 const RAMP: f32 = 208.0;
+/// Width of a canvas below which the choice has no caption.
+const NARROW: f32 = 560.0;
 /// Room that the number at a tick needs.
 const LABEL: f32 = 58.0;
 /// Most room that the map takes.
@@ -79,9 +81,14 @@ pub(super) fn legend(
             .inner_margin(egui::Margin::symmetric(8, 4));
         frame.show(ui, |ui| {
             ui.with_layout(Layout::top_down(Align::Min), |ui| {
-                ui.set_width(if *metric == Metric::Kind { 158.0 } else { RAMP + 8.0 });
+                let is_narrow = canvas.width() < NARROW;
+                ui.set_width(match (*metric, is_narrow) {
+                    (Metric::Kind, true) => 104.0,
+                    (Metric::Kind, false) => 158.0,
+                    _ => RAMP + 8.0,
+                });
                 ui.spacing_mut().item_spacing.y = 3.0;
-                choice(ui, metric, range);
+                choice(ui, metric, range, is_narrow && *metric == Metric::Kind);
                 if *metric != Metric::Kind {
                     scale(ui, *metric, range, timing, tokens);
                 }
@@ -93,9 +100,11 @@ pub(super) fn legend(
     });
 }
 
-fn choice(ui: &mut Ui, metric: &mut Metric, range: Option<Range>) {
+fn choice(ui: &mut Ui, metric: &mut Metric, range: Option<Range>, is_short: bool) {
     ui.horizontal(|ui| {
-        kit::weak(ui, "Colour").on_hover_text("What the colours of the cards stand for");
+        if !is_short {
+            kit::weak(ui, "Colour").on_hover_text("What the colours of the cards stand for");
+        }
         let combo = egui::ComboBox::from_id_salt("colour").width(100.0).selected_text(metric.label());
         let combo = combo.show_ui(ui, |ui| {
             for option in Metric::ALL {

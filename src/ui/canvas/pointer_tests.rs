@@ -239,7 +239,7 @@ fn dragging_one_of_several_selected_cards_moves_all_of_them_in_one_step() {
     drag(&mut hand, s2, to);
     assert_eq!(hand.state().names()[..5], ["input", "c3", "c1", "s2", "s4"]);
     assert_eq!(hand.state().selection.len(), 2, "what moved stays selected");
-    assert_eq!(hand.state().history.undo_label().as_deref(), Some("Move 2 layers"));
+    assert_eq!(hand.state().history.undo_label(), Some("Move 2 layers"));
     hand.state_mut().history.undo(&[], &[]);
     hand.run_ok();
     assert_eq!(hand.state().names(), start);

@@ -141,7 +141,7 @@ impl Scene {
         let worst = |link: Link| on_wires.iter().find(|found| found.link == Some(link)).map(|found| found.severity);
         let wires = cx.layout.routes.iter().map(|route| Wire::new(route, worst(route.link))).collect();
         let (name, loose_x) = (cx.document.name.clone(), cx.layout.loose_x);
-        let mut scene = Self { name, loose_x, whole, wires, on_wires, ..Self::default() };
+        let mut scene = Self { name, wires, loose_x, whole, on_wires, ..Self::default() };
         let mut scale = Scale::default();
         let shapes = graph.nodes.iter().filter_map(|node| cx.plan.output_shape(cx.path, node.id));
         shapes.for_each(|shape| scale.include(shape));
