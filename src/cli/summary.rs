@@ -66,6 +66,7 @@ pub fn summary(args: &SummaryArgs) -> Result<String> {
     let training = &document.training;
     let settings = CostSettings {
         batch: args.batch.unwrap_or(u64::from(training.batch)),
+        accumulate: u64::from(training.accumulate),
         dtype: match args.dtype.as_deref() {
             None => training.dtype,
             Some(id) => DType::ALL

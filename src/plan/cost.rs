@@ -10,8 +10,10 @@ use crate::op::{DType, Program, ValueId};
 /// What the figures depend on besides the program.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CostSettings {
-    /// Images per training step.
+    /// Images that go through the network at once.
     pub batch: u64,
+    /// Batches whose gradients are added up for one step.
+    pub accumulate: u64,
     /// Element type of values.
     pub dtype: DType,
     /// Optimizer, for its state.
@@ -24,7 +26,14 @@ pub struct CostSettings {
 
 impl Default for CostSettings {
     fn default() -> Self {
-        Self { batch: 64, dtype: DType::F32, optimizer: Optimizer::default(), engine: Engine::Cpu, threads: 2 }
+        Self {
+            batch: 64,
+            accumulate: 1,
+            dtype: DType::F32,
+            optimizer: Optimizer::default(),
+            engine: Engine::Cpu,
+            threads: 2,
+        }
     }
 }
 

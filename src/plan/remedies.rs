@@ -37,7 +37,12 @@ pub fn is_tight(planned: u64, available: u64) -> bool {
 /// Ways to make a step fit, the gentlest first: half the batch once, as often as needed, and an optimizer without state.
 pub fn remedies(program: &Program, now: &Cost, spec: &TrainSpec, available: u64) -> Vec<Remedy> {
     let plan = |spec: &TrainSpec| {
-        let settings = CostSettings { batch: u64::from(spec.batch), optimizer: spec.optimizer, ..now.settings };
+        let settings = CostSettings {
+            batch: u64::from(spec.batch),
+            accumulate: u64::from(spec.accumulate),
+            optimizer: spec.optimizer,
+            ..now.settings
+        };
         cost(program, settings).memory.training_planned_bytes
     };
     let remedy = |kind, spec: TrainSpec| {

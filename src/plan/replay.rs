@@ -5,6 +5,7 @@ use super::cost::{CostSettings, Totals};
 use super::held::{Held, held};
 use super::memory::{Breakdown, Moment};
 use crate::op::{DType, Program, ValueId};
+use std::ops::ControlFlow;
 
 /// The value whose memory a value shares, by value: itself, or the source of a view.
 fn roots(program: &Program) -> Vec<usize> {
@@ -78,8 +79,10 @@ pub(super) struct Step {
     pub(super) leaving: Vec<usize>,
     /// By op: whether it keeps what it needs besides values for its way back.
     pub(super) keeps: Vec<bool>,
-    /// By op: whether the gradients of its parameters exist.
+    /// By op: whether this batch's gradients of its parameters exist.
     pub(super) has_gradient: Vec<bool>,
+    /// Whether the gradients of earlier batches of the step are held as well, as a sum for each parameter.
+    pub(super) has_sums: bool,
     flow: Flow,
     /// The op at work and its scratch space in bytes.
     pub(super) scratch: Option<(usize, u64)>,
@@ -94,6 +97,7 @@ impl Step {
             leaving: Vec::new(),
             keeps: vec![false; ops],
             has_gradient: vec![false; ops],
+            has_sums: false,
             flow: Flow::new(values),
             scratch: None,
             loss: 0,
@@ -117,6 +121,10 @@ pub(super) struct Replay<'a> {
     root: Vec<usize>,
     /// Index of the last op that reads each root.
     last_use: Vec<usize>,
+    /// What is kept of each op, and its scratch space.
+    pub(super) held: Vec<Held>,
+    /// By value: whether it enters from outside.
+    enters: Vec<bool>,
 }
 
 impl<'a> Replay<'a> {
@@ -131,7 +139,10 @@ impl<'a> Replay<'a> {
         for output in &program.outputs {
             last_use[root[output.value.index()]] = usize::MAX;
         }
-        Self { program, settings, root, last_use }
+        let held = (0..program.ops.len()).map(|index| held(program, settings, index)).collect();
+        let mut enters = vec![false; program.values.len()];
+        program.inputs.iter().for_each(|input| enters[input.value.index()] = true);
+        Self { program, settings, root, last_use, held, enters }
     }
 
     pub(super) fn bytes(&self, id: ValueId) -> u64 {
@@ -154,10 +165,7 @@ impl<'a> Replay<'a> {
                     now = now.saturating_add(self.bytes(output));
                 }
             }
-            peak = peak.max(
-                now.saturating_add(held(self.program, self.settings, index).forward)
-                    .saturating_add(self.weight_copies(index)),
-            );
+            peak = peak.max(now.saturating_add(self.held[index].forward).saturating_add(self.weight_copies(index)));
             for id in op.inputs.iter().chain(&op.outputs) {
                 let root = self.root[id.index()];
                 if live[root] && self.last_use[root] <= index {
@@ -169,27 +177,35 @@ impl<'a> Replay<'a> {
         peak.saturating_add(params)
     }
 
-    /// Walks through a training step and shows each moment of it: what is held then, and by whom.
-    pub(super) fn training(&self, totals: &Totals, look: &mut dyn FnMut(&Breakdown, Moment, &Step)) {
+    /// Walks through a training step and shows each moment of it until it is told to stop: what is held then, and by whom.
+    pub(super) fn training(
+        &self,
+        totals: &Totals,
+        look: &mut dyn FnMut(&Breakdown, Moment, &Step) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         let batch = self.settings.batch;
         let parameters = totals.params().saturating_add(totals.state).saturating_mul(4);
         let optimizer =
             totals.trainable.saturating_mul(4).saturating_mul(self.settings.optimizer.state_per_parameter());
         let images: u64 = self.program.inputs.iter().map(|input| self.bytes(input.value)).fold(0, u64::saturating_add);
-        let images = images.saturating_mul(batch);
-        let fixed = Breakdown { parameters, optimizer, batch: images, ..Breakdown::default() };
+        let images = images.saturating_mul(batch).saturating_mul(self.settings.accumulate.max(1));
+        // The fullest batch of a step with several is one behind the first: it finds the gradients of those before it.
+        let has_sums = self.settings.accumulate > 1;
+        let sums = if has_sums { totals.trainable.saturating_mul(4) } else { 0 };
+        let fixed = Breakdown { parameters, gradients: sums, optimizer, batch: images, ..Breakdown::default() };
 
         // Forward: values live until their last reader ran, kept ones until their op's backward step.
         let (needs, tracked) = self.needs_gradient();
         let count = self.program.values.len();
         let mut keepers = vec![0_u32; count];
         let mut step = Step::new(count, self.program.ops.len());
+        step.has_sums = has_sums;
         let mut extras = 0_u64;
         let mut copies = 0_u64;
         let mut held_bytes = 0_u64;
-        look(&fixed, Moment::Start, &step);
+        look(&fixed, Moment::Start, &step)?;
         for (index, op) in self.program.ops.iter().enumerate() {
-            let held = held(self.program, self.settings, index);
+            let held = self.held[index];
             for &output in &op.outputs {
                 let root = self.root[output.index()];
                 if root == output.index() {
@@ -227,7 +243,7 @@ impl<'a> Replay<'a> {
                 },
                 Moment::Forward { op: index },
                 &step,
-            );
+            )?;
             held_bytes = held_bytes.saturating_sub(dying);
         }
         // The losses read the outputs; then nobody does.
@@ -244,7 +260,7 @@ impl<'a> Replay<'a> {
             },
             Moment::Loss,
             &step,
-        );
+        )?;
         for output in &self.program.outputs {
             let root = self.root[output.value.index()];
             if step.live[root] && keepers[root] == 0 {
@@ -261,7 +277,7 @@ impl<'a> Replay<'a> {
             },
             Moment::Loss,
             &step,
-        );
+        )?;
         step.loss = 0;
 
         // Backward: gradients wait for the step that takes them, deepest op first.
@@ -271,7 +287,7 @@ impl<'a> Replay<'a> {
             step.flow.give(output.value, buffer);
         }
         for index in self.backward_order(&needs) {
-            let (op, held) = (&self.program.ops[index], held(self.program, self.settings, index));
+            let (op, held) = (&self.program.ops[index], self.held[index]);
             gradients = gradients.saturating_add(self.trained_bytes(index));
             step.has_gradient[index] = true;
             let got = op.outputs.first().and_then(|&output| step.flow.take(output));
@@ -287,14 +303,14 @@ impl<'a> Replay<'a> {
             step.scratch = Some((index, scratch));
             look(
                 &Breakdown {
-                    gradients,
+                    gradients: sums.saturating_add(gradients),
                     activations: held_bytes.saturating_add(extras).saturating_mul(batch).saturating_add(copies),
                     workspace: step.flow.bytes.saturating_add(held.backward).saturating_mul(batch),
                     ..fixed
                 },
                 Moment::Backward { op: index, scratch },
                 &step,
-            );
+            )?;
             if let Some(got) = got {
                 step.flow.drop(got);
             }
@@ -315,8 +331,9 @@ impl<'a> Replay<'a> {
         let workspace = largest.map_or(0, crate::op::ParamSpec::elements).saturating_mul(8);
         step.scratch = largest.map(|spec| (spec.op as usize, workspace));
         step.live.fill(false);
+        step.has_sums = false;
         step.flow = Flow::new(0);
-        look(&Breakdown { gradients, activations: 0, workspace, ..fixed }, Moment::Update, &step);
+        look(&Breakdown { gradients, activations: 0, workspace, ..fixed }, Moment::Update, &step)
     }
 
     /// Bytes of the gradients of an op's parameters.
@@ -344,17 +361,11 @@ impl<'a> Replay<'a> {
     }
 
     /// The roots an op keeps; the batch itself is counted apart.
-    fn kept(&self, index: usize, held: Held) -> Vec<usize> {
+    fn kept(&self, index: usize, held: Held) -> impl Iterator<Item = usize> {
         let op = &self.program.ops[index];
-        let mut kept: Vec<usize> = Vec::new();
-        if held.inputs {
-            kept.extend(op.inputs.iter().map(|id| self.root[id.index()]));
-        }
-        if held.output {
-            kept.extend(op.outputs.iter().map(|id| self.root[id.index()]));
-        }
-        kept.retain(|root| !self.program.inputs.iter().any(|input| input.value.index() == *root));
-        kept
+        let inputs = op.inputs.iter().filter(move |_| held.inputs);
+        let outputs = op.outputs.iter().filter(move |_| held.output);
+        inputs.chain(outputs).map(|id| self.root[id.index()]).filter(|root| !self.enters[*root])
     }
 
     /// Bytes of the 16-bit copies of an op's parameters, which stay f32 themselves.

@@ -98,6 +98,7 @@ impl Asked<'_> {
         let training = &document.training;
         let settings = CostSettings {
             batch: u64::from(training.batch),
+            accumulate: u64::from(training.accumulate),
             dtype: training.dtype,
             optimizer: training.optimizer,
             ..self.settings

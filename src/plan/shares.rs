@@ -4,10 +4,10 @@
 //! parameters with all that training holds of them to their op. What the losses hold belongs to none.
 
 use super::cost::Totals;
-use super::held::held;
 use super::memory::{Breakdown, Moment};
 use super::replay::{Replay, Step};
 use crate::op::Op;
+use std::ops::ControlFlow;
 
 /// What one op (or one node) holds at the fullest moment, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,18 +81,22 @@ pub struct Shares {
 pub(super) fn fullest(replay: &Replay<'_>, totals: &Totals, ops: usize) -> (Breakdown, Moment, Shares) {
     let (mut nth, mut at) = (0_usize, 0_usize);
     let mut peak: Option<(Breakdown, Moment)> = None;
-    replay.training(totals, &mut |held, moment, _| {
+    let _whole = replay.training(totals, &mut |held, moment, _| {
         if peak.is_none_or(|(most, _)| held.total() > most.total()) {
             (peak, at) = (Some((*held, moment)), nth);
         }
         nth += 1;
+        ControlFlow::Continue(())
     });
+    // The same way again, as far as that moment.
     let (mut nth, mut shares) = (0_usize, Shares::default());
-    replay.training(totals, &mut |_, _, step| {
+    let _stopped = replay.training(totals, &mut |_, _, step| {
         if nth == at {
             shares = share_out(replay, step, ops);
+            return ControlFlow::Break(());
         }
         nth += 1;
+        ControlFlow::Continue(())
     });
     let (held, moment) = peak.unwrap_or_default();
     (held, moment, shares)
@@ -135,7 +139,8 @@ fn share_out(replay: &Replay<'_>, step: &Step, ops: usize) -> Shares {
     let (program, settings) = (replay.program, replay.settings);
     let batch = settings.batch;
     let (origin, made_by) = (origins(replay, ops), makers(replay));
-    let images = program.inputs.iter().map(|input| replay.bytes(input.value).saturating_mul(batch)).collect();
+    let loaded = batch.saturating_mul(settings.accumulate.max(1));
+    let images = program.inputs.iter().map(|input| replay.bytes(input.value).saturating_mul(loaded)).collect();
     let mut shares = Shares { ops: vec![Part::default(); ops], images, loss: step.loss };
     let mut give = |index: usize, part: Part| {
         if let Some(slot) = origin.get(index).and_then(|&at| shares.ops.get_mut(at)) {
@@ -146,11 +151,11 @@ fn share_out(replay: &Replay<'_>, step: &Step, ops: usize) -> Shares {
         let numbers = op.params.iter().map(|id| program.params[id.index()].elements()).fold(0, u64::saturating_add);
         let trained = replay.trained_bytes(index);
         let keeps = step.keeps[index];
-        let besides = if keeps { held(program, settings, index).extra.saturating_mul(batch) } else { 0 };
+        let besides = if keeps { replay.held[index].extra.saturating_mul(batch) } else { 0 };
         let copies = if keeps { replay.weight_copies(index) } else { 0 };
         let part = Part {
             parameters: numbers.saturating_mul(4),
-            gradients: if step.has_gradient[index] { trained } else { 0 },
+            gradients: trained.saturating_mul(u64::from(step.has_gradient[index]) + u64::from(step.has_sums)),
             optimizer: trained.saturating_mul(settings.optimizer.state_per_parameter()),
             besides: besides.saturating_add(copies),
             ..Part::default()
@@ -194,19 +199,23 @@ mod tests {
         for preset in crate::presets::ALL {
             for (batch, dtype) in [(1, DType::F32), (50, DType::F32), (64, DType::F16), (1, DType::F16)] {
                 for (optimizer, engine) in optimizers.into_iter().zip([Engine::Cpu, Engine::Gpu, Engine::Cpu]) {
-                    let settings = CostSettings { batch, dtype, optimizer, engine, ..CostSettings::default() };
-                    let (sum, found) = summed(preset.id, settings);
-                    let (id, whole) = (preset.id, found.memory.training);
-                    assert_eq!(
-                        sum.total() + found.shares.loss,
-                        found.memory.training_planned_bytes,
-                        "{id} {settings:?}"
-                    );
-                    assert_eq!(sum.parameters, whole.parameters, "{id}");
-                    assert_eq!((sum.gradients, sum.optimizer), (whole.gradients, whole.optimizer), "{id}");
-                    assert_eq!(sum.images, whole.batch, "{id}");
-                    assert_eq!(sum.outputs + sum.besides, whole.activations, "{id} {settings:?}");
-                    assert_eq!(sum.flowing + sum.scratch + found.shares.loss, whole.workspace, "{id}");
+                    // Every batch alone, and as the second of two.
+                    for accumulate in [1, 2] {
+                        let settings =
+                            CostSettings { batch, accumulate, dtype, optimizer, engine, ..CostSettings::default() };
+                        let (sum, found) = summed(preset.id, settings);
+                        let (id, whole) = (preset.id, found.memory.training);
+                        assert_eq!(
+                            sum.total() + found.shares.loss,
+                            found.memory.training_planned_bytes,
+                            "{id} {settings:?}"
+                        );
+                        assert_eq!(sum.parameters, whole.parameters, "{id}");
+                        assert_eq!((sum.gradients, sum.optimizer), (whole.gradients, whole.optimizer), "{id}");
+                        assert_eq!(sum.images, whole.batch, "{id}");
+                        assert_eq!(sum.outputs + sum.besides, whole.activations, "{id} {settings:?}");
+                        assert_eq!(sum.flowing + sum.scratch + found.shares.loss, whole.workspace, "{id}");
+                    }
                 }
             }
         }

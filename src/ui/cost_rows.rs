@@ -5,6 +5,7 @@ use crate::graph::NodeId;
 use crate::layers::Family;
 use crate::plan::{NodeCost, Part};
 use crate::text;
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt::Write as _;
 
@@ -75,19 +76,55 @@ pub(super) const SHARE: usize = 10;
 /// Columns that are left out while all their rows are zero: frozen parameters and state.
 const OPTIONAL: [usize; 2] = [5, 6];
 
-/// One row, ready to draw.
+/// One row. Its texts are made when they are asked for: of a thousand rows a screen shows twenty.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     /// Its layer; none of what no layer of the open graph holds, and of the sum.
     pub(super) id: Option<NodeId>,
     pub(super) family: Option<Family>,
-    /// What stands in each column.
-    pub(super) cells: [String; COUNT],
+    name: String,
+    kind: Cow<'static, str>,
+    output: Output,
     pub(super) cost: NodeCost,
-    /// Numbers in its output.
-    outputs: u64,
-    /// What the planned bytes are made of, for the hover.
-    pub(super) parts: String,
+    /// What the planned bytes are made of, where that is not the parts of a layer.
+    made_of: Option<String>,
+}
+
+/// What stands in the column of outputs.
+#[derive(Clone, Debug)]
+enum Output {
+    /// Height × width × channels, or what there is of them.
+    Sizes(Vec<u64>),
+    /// It has none.
+    Unknown,
+    /// It is not asked for.
+    Empty,
+}
+
+impl Output {
+    fn text(&self) -> String {
+        match self {
+            Self::Sizes(sizes) => sizes.iter().map(|size| text::count(*size)).collect::<Vec<_>>().join(" × "),
+            Self::Unknown => "–".into(),
+            Self::Empty => String::new(),
+        }
+    }
+
+    /// Numbers in it.
+    fn numbers(&self) -> u64 {
+        match self {
+            Self::Sizes(sizes) => sizes.iter().fold(1, |product: u64, size| product.saturating_mul(*size)),
+            _ => 0,
+        }
+    }
+
+    /// Digits in it: how long its text is.
+    fn digits(&self) -> u32 {
+        match self {
+            Self::Sizes(sizes) => sizes.iter().map(|size| size.checked_ilog10().unwrap_or(0) + 1).sum(),
+            _ => 0,
+        }
+    }
 }
 
 /// A receptive field: what can lie inside the image, with a mark where the theoretical one is larger.
@@ -98,37 +135,44 @@ fn seen(field: crate::plan::Field) -> String {
 }
 
 impl Row {
-    fn new(id: Option<NodeId>, family: Option<Family>, names: [String; 3], outputs: u64, cost: NodeCost) -> Self {
-        let [name, kind, output] = names;
-        let named = cost.planned.named();
-        let parts = named.iter().filter(|(_, bytes)| *bytes > 0);
-        Self {
-            id,
-            family,
-            outputs,
-            cost,
-            parts: parts.map(|(name, bytes)| format!("{}: {name}", text::bytes(*bytes))).collect::<Vec<_>>().join("\n"),
-            cells: [
-                name,
-                kind,
-                output,
-                text::bytes(cost.planned.total()),
-                text::count(cost.trainable),
-                text::count(cost.frozen),
-                text::count(cost.state),
-                text::count(cost.macs),
-                text::bytes(cost.activation_bytes),
-                seen(cost.field),
-                format!("{:.1} %", cost.ram_share * 100.0),
-            ],
-        }
+    fn new(name: impl Into<String>, kind: impl Into<Cow<'static, str>>, output: Output, cost: NodeCost) -> Self {
+        Self { id: None, family: None, name: name.into(), kind: kind.into(), output, cost, made_of: None }
+    }
+
+    /// What stands in a column.
+    pub(super) fn cell(&self, column: usize) -> Cow<'_, str> {
+        let cost = &self.cost;
+        let made = match column {
+            0 => return Cow::Borrowed(&self.name),
+            1 => return Cow::Borrowed(&self.kind),
+            2 => self.output.text(),
+            PLANNED => text::bytes(cost.planned.total()),
+            4 => text::count(cost.trainable),
+            5 => text::count(cost.frozen),
+            6 => text::count(cost.state),
+            7 => text::count(cost.macs),
+            8 => text::bytes(cost.activation_bytes),
+            9 => seen(cost.field),
+            SHARE => format!("{:.1} %", cost.ram_share * 100.0),
+            _ => String::new(),
+        };
+        Cow::Owned(made)
+    }
+
+    /// What the planned bytes are made of, for the hover.
+    pub(super) fn parts(&self) -> String {
+        self.made_of.clone().unwrap_or_else(|| {
+            let named = self.cost.planned.named();
+            let parts = named.iter().filter(|(_, bytes)| *bytes > 0);
+            parts.map(|(name, bytes)| format!("{}: {name}", text::bytes(*bytes))).collect::<Vec<_>>().join("\n")
+        })
     }
 
     /// The number that a column is sorted by; nothing of columns of words.
     fn number(&self, column: usize) -> Option<f64> {
         let cost = &self.cost;
         Some(match column {
-            2 => self.outputs as f64,
+            2 => self.output.numbers() as f64,
             PLANNED => cost.planned.total() as f64,
             4 => cost.trainable as f64,
             5 => cost.frozen as f64,
@@ -146,7 +190,7 @@ impl Row {
         let cost = &self.cost;
         let [h, w] = cost.field.pixels();
         match column {
-            2 => self.cells.get(2).map_or_else(String::new, |cell| cell.replace(',', "").replace(" × ", "x")),
+            2 => self.cell(2).replace(',', "").replace(" × ", "x"),
             PLANNED => cost.planned.total().to_string(),
             4 => cost.trainable.to_string(),
             5 => cost.frozen.to_string(),
@@ -156,7 +200,7 @@ impl Row {
             9 if h == 0 => String::new(),
             9 => format!("{h}x{w}"),
             SHARE => format!("{:.6}", cost.ram_share),
-            _ => format!("\"{}\"", self.cells.get(column).map_or("", String::as_str).replace('"', "\"\"")),
+            _ => format!("\"{}\"", self.cell(column).replace('"', "\"\"")),
         }
     }
 }
@@ -210,14 +254,10 @@ impl Rows {
             .map(|node| {
                 let cost = cx.plan.node(cx.path, node.id).map(|plan| cx.cost.node(plan)).unwrap_or_default();
                 let output = cx.plan.output_shape(cx.path, node.id);
-                let names = [
-                    node.name.clone(),
-                    node.content.kind_name().to_owned(),
-                    output.map_or_else(|| "–".into(), shape_text),
-                ];
+                let output = output.map_or(Output::Unknown, |shape| Output::Sizes(shape.dims_hwc()));
                 let family = node.content.about().map(|about| about.family);
-                let numbers = output.and_then(crate::op::Shape::elements).unwrap_or(0);
-                Row::new(Some(node.id), family, names, numbers, cost)
+                let kind = node.content.kind_name().to_owned();
+                Row { id: Some(node.id), family, ..Row::new(node.name.clone(), kind, output, cost) }
             })
             .collect();
         let totals = cx.cost.totals;
@@ -245,7 +285,7 @@ impl Rows {
         let is_inside = !cx.path.is_empty();
         let rest = rest_of(&layers, &sum, is_inside);
         let words = format!("{} layers", text::count(layers.len() as u64));
-        let mut total = Row::new(None, None, ["Total".into(), words, String::new()], 0, sum);
+        let mut total = Row::new("Total", words, Output::Empty, sum);
         let named = [
             ("activations", parts.activations),
             ("workspace", parts.workspace),
@@ -254,8 +294,8 @@ impl Rows {
             ("gradients", parts.gradients),
             ("optimizer", parts.optimizer),
         ];
-        total.parts = named.map(|(name, bytes)| format!("{}: {name}", text::bytes(bytes))).join("\n");
-        let shown = |at: &usize| !OPTIONAL.contains(at) || total.cells.get(*at).is_some_and(|sum| sum != "0");
+        total.made_of = Some(named.map(|(name, bytes)| format!("{}: {name}", text::bytes(bytes))).join("\n"));
+        let shown = |at: &usize| !OPTIONAL.contains(at) || total.number(*at).is_some_and(|sum| sum > 0.0);
         let columns = (0..COUNT).filter(shown).collect();
         let order = (0..layers.len()).collect();
         let totals = (!layers.is_empty()).then_some(total);
@@ -271,7 +311,7 @@ impl Rows {
             let (Some(a), Some(b)) = (layers.get(a), layers.get(b)) else { return Ordering::Equal };
             let order = match (a.number(column), b.number(column)) {
                 (Some(a), Some(b)) => a.total_cmp(&b),
-                _ => a.cells.get(column).cmp(&b.cells.get(column)),
+                _ => a.cell(column).cmp(&b.cell(column)),
             };
             if sorting.is_rising { order } else { order.reverse() }
         });
@@ -299,6 +339,22 @@ impl Rows {
         (0..self.len()).filter_map(|at| self.get(at)).chain(&self.totals)
     }
 
+    /// The longest text of a column.
+    pub(super) fn longest(&self, column: usize) -> Cow<'_, str> {
+        // So that a column of bytes does not change its width with every edit.
+        const BYTES: &str = "888.88 MB";
+        let longest = match column {
+            PLANNED | 8 => return Cow::Borrowed(BYTES),
+            0 | 1 => self.all().max_by_key(|row| row.cell(column).chars().count()),
+            2 => self.all().max_by_key(|row| row.output.digits()),
+            _ => self.all().max_by(|a, b| match (a.number(column), b.number(column)) {
+                (Some(a), Some(b)) => a.total_cmp(&b),
+                _ => Ordering::Equal,
+            }),
+        };
+        longest.map_or(Cow::Borrowed(""), |row| row.cell(column))
+    }
+
     /// The table for other programs.
     pub(super) fn csv(&self) -> String {
         let mut text = COLUMNS.map(|column| column.plain).join(",") + "\n";
@@ -315,7 +371,8 @@ impl Rows {
         let heads = COLUMNS.map(|column| column.title).join(" | ");
         let mut text = format!("| {heads} |\n|---|---|{}\n", "---:|".repeat(COUNT - 2));
         for row in self.all() {
-            let _written = writeln!(text, "| {} |", row.cells.join(" | ").replace('\n', " "));
+            let cells: Vec<Cow<'_, str>> = (0..COUNT).map(|column| row.cell(column)).collect();
+            let _written = writeln!(text, "| {} |", cells.join(" | ").replace('\n', " "));
         }
         text
     }
@@ -339,20 +396,13 @@ fn rest_of(layers: &[Row], sum: &NodeCost, is_inside: bool) -> Option<Row> {
     };
     (cost.planned.scratch > 0).then(|| {
         let (name, kind) = if is_inside { ("Outside this group", "Rest") } else { ("Loss", "Judging the output") };
-        let mut row = Row::new(None, None, [name.into(), kind.into(), "–".into()], 0, cost);
-        row.parts = if is_inside {
-            "Layers that are not in the open group".into()
+        let made_of = if is_inside {
+            "Layers that are not in the open group"
         } else {
-            "Wanted scores and their gradient; no layer's".into()
+            "Wanted scores and their gradient; no layer's"
         };
-        row
+        Row { made_of: Some(made_of.into()), ..Row::new(name, kind, Output::Unknown, cost) }
     })
-}
-
-/// A shape as people write it: height × width × channels.
-fn shape_text(shape: &crate::op::Shape) -> String {
-    let dims: Vec<String> = shape.dims_hwc().iter().map(|dim| text::count(*dim)).collect();
-    dims.join(" × ")
 }
 
 /// The open graph's table as text, for the commands that copy it.

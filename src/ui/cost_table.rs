@@ -67,8 +67,7 @@ pub(super) fn widths(ui: &Ui, rows: &Rows) -> Vec<Width> {
         .iter()
         .enumerate()
         .map(|(at, column)| {
-            let longest = rows.all().filter_map(|row| row.cells.get(at)).max_by_key(|cell| cell.chars().count());
-            let text = longest.map_or(0.0, |cell| measure(cell, size::FONT_BODY) + 2.0);
+            let text = measure(&rows.longest(at), size::FONT_BODY) + 2.0;
             let (before, most) = match at {
                 0 => (14.0, 220.0),
                 1 => (0.0, 170.0),
@@ -133,23 +132,21 @@ impl CostTable<'_> {
                 let (dot, _) = ui.allocate_exact_size(vec2(8.0, 8.0), egui::Sense::hover());
                 ui.painter().circle_filled(dot.center(), 4.0, color);
             }
-            let Some(value) = row.cells.get(column) else { return };
-            let quiet = matches!(value.as_str(), "0" | "0 B" | "–" | "0.0 %") || column == 1;
+            let value = row.cell(column);
+            let quiet = matches!(value.as_ref(), "0" | "0 B" | "–" | "0.0 %") || column == 1;
             let color = match (is_total || column == 0 || column == PLANNED, quiet) {
                 (_, true) if !is_total => tokens.text_weak,
                 (true, _) => tokens.text_strong,
                 _ => tokens.text,
             };
-            let text = RichText::new(value).color(color);
+            let text = RichText::new(value.into_owned()).color(color);
             let label = egui::Label::new(text).selectable(false);
             let label = if column < 2 { label.truncate() } else { label.extend() };
             let response = ui.add(label);
             if column == PLANNED {
-                response.on_hover_text(format!(
-                    "{:.1} % of the network\n{}",
-                    row.cost.planned_share * 100.0,
-                    row.parts
-                ));
+                response.on_hover_ui(|ui| {
+                    ui.label(format!("{:.1} % of the network\n{}", row.cost.planned_share * 100.0, row.parts()));
+                });
             }
             if is_total || !matches!(column, PLANNED | SHARE) {
                 return;
@@ -234,7 +231,7 @@ impl egui_table::TableDelegate for CostTable<'_> {
         let rect = ui.max_rect();
         let Some((row, id)) = self.row(nr).and_then(|row| Some((row, row.id?))) else { return };
         let response = ui.interact(rect, ui.scope_id().with(("row", nr)), egui::Sense::click());
-        let label = format!("Cost of {}: planned RAM {}", row.cells[0], row.cells[PLANNED]);
+        let label = format!("Cost of {}: planned RAM {}", row.cell(0), row.cell(PLANNED));
         let is_selected = self.selected.contains(&id);
         response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Row, true, is_selected, &label));
         if is_selected {

@@ -55,7 +55,12 @@ impl MemoryView {
         let batch = cx.cost.settings.batch;
         section(
             ui,
-            &format!("Training it, {} images a step", text::count(batch)),
+            &match cx.cost.settings.accumulate {
+                0 | 1 => format!("Training it, {} images a step", text::count(batch)),
+                times => {
+                    format!("Training it, {} images at once, {} times a step", text::count(batch), text::count(times))
+                }
+            },
             &[
                 (
                     "Textbook",
@@ -93,6 +98,9 @@ impl MemoryView {
         self.settings.end(cx, ui, out);
     }
 }
+
+/// So many percent beside the plan are what its tests allow.
+const PLAN_TOLERANCE: f64 = 10.0;
 
 /// A heading with bars on one scale.
 fn section(ui: &mut Ui, heading: &str, rows: &[(&str, Option<u64>, &str)]) {
@@ -224,9 +232,12 @@ fn training_words(memory: &Memory, measured: Option<u64>, element: u64) -> Strin
         Some(measured) => {
             let planned = memory.training_planned_bytes.max(1);
             let percent = (measured as f64 / planned as f64 - 1.0) * 100.0;
-            words.push_str(&format!(
-                " Measured is {percent:+.0} % against the plan: allocators round up, and buffers are reused."
-            ));
+            let why = if percent.abs() <= PLAN_TOLERANCE {
+                "allocators round up, and buffers are reused."
+            } else {
+                "more than the plan is usually off by. Please report this network."
+            };
+            words.push_str(&format!(" Measured is {percent:+.0} % against the plan: {why}"));
         }
         None => words.push_str(" Nothing is measured for this network yet: train one step."),
     }
@@ -242,7 +253,11 @@ fn breakdown_ui(ui: &mut Ui, memory: &Memory) {
         ("Workspace", parts.workspace, "Gradients of values and scratch space of the layer at work"),
         ("Batch", parts.batch, "The images of the step"),
         ("Parameters", parts.parameters, "Weights, biases, running statistics"),
-        ("Gradients", parts.gradients, "One number per trained parameter"),
+        (
+            "Gradients",
+            parts.gradients,
+            "One number per trained parameter; with gradients added up over several batches, their sum so far besides",
+        ),
         ("Optimizer", parts.optimizer, "What the optimizer remembers per parameter"),
     ];
     let total = parts.total().max(1) as f64;

@@ -147,6 +147,7 @@ pub(super) fn cost_settings(document: &Document, engine: Engine) -> CostSettings
     let training = &document.training;
     CostSettings {
         batch: u64::from(training.batch),
+        accumulate: u64::from(training.accumulate),
         dtype: training.dtype,
         optimizer: training.optimizer,
         engine,
