@@ -5,7 +5,6 @@
 #[expect(dead_code, reason = "the long runs write their first inputs to files")]
 mod readers;
 
-use std::path::Path;
 use striate::data::Split;
 use striate::engine::channel::write_message;
 use striate::engine::protocol::{Command, DeviceChoice, Event, ImageRef, LogLevel, ProbeRequest, RunId, TrainRequest};
@@ -86,13 +85,6 @@ fn damaged_documents_are_read_or_refused() {
     round(&seeds, 11, readers::document);
 }
 
-/// In memory where the system has such a folder: thousands of files.
-fn scratch() -> tempfile::TempDir {
-    let memory = Path::new("/dev/shm");
-    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-    folder.unwrap_or_else(|error| panic!("a scratch folder is needed: {error}"))
-}
-
 #[test]
 fn damaged_layers_on_the_clipboard_are_read_or_refused() {
     let seeds = readers::layers_seeds();
@@ -102,19 +94,19 @@ fn damaged_layers_on_the_clipboard_are_read_or_refused() {
 
 #[test]
 fn damaged_files_of_a_run_are_read_or_refused() {
-    let folder = scratch();
+    let folder = readers::scratch();
     round(&readers::run_seeds(), 23, |bytes| readers::run(bytes, folder.path()));
 }
 
 #[test]
 fn damaged_pictures_are_read_or_refused() {
-    let folder = scratch();
+    let folder = readers::scratch();
     round(&readers::picture_seeds(), 29, |bytes| readers::picture(bytes, folder.path()));
 }
 
 #[test]
 fn damaged_idx_files_are_read_or_refused() {
-    let folder = scratch();
+    let folder = readers::scratch();
     round(&readers::idx_seeds(), 13, |bytes| readers::idx(bytes, folder.path()));
 }
 

@@ -6,12 +6,7 @@ mod readers;
 
 use std::sync::LazyLock;
 
-/// In memory where the system has such a folder: a million inputs are a million files.
-static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
-    let memory = std::path::Path::new("/dev/shm");
-    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-    folder.unwrap_or_else(|error| panic!("a scratch folder is needed: {error}"))
-});
+static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(readers::scratch);
 
 libfuzzer_sys::fuzz_target!(
     init: readers::sow(&readers::picture_seeds()),

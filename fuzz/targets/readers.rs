@@ -141,6 +141,13 @@ pub(crate) fn run(bytes: &[u8], folder: &std::path::Path) {
     assert_eq!(run.results().map_or(0, |now| now.len()), results.len() + 1, "results after a cut are lost");
 }
 
+/// A folder for files of inputs, in memory where the system has such a place: a million inputs are a million files.
+pub(crate) fn scratch() -> tempfile::TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    folder.unwrap_or_else(|error| panic!("a scratch folder is needed: {error}"))
+}
+
 /// Writes inputs to begin with into the folder that the script names, before the corpus is read.
 pub(crate) fn sow(seeds: &[Vec<u8>]) {
     let Some(folder) = std::env::var_os("STRIATE_FUZZ_SEEDS").map(std::path::PathBuf::from) else { return };

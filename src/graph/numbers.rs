@@ -6,18 +6,23 @@
 
 use serde_json::{Number, Value};
 
-/// What a marked number begins with, as JSON spells it and as it is read.
-const MARK: (&str, &str) = ("\\u0000number ", "\0number ");
+/// The character that marks a number, in the only way in which JSON spells it. A marked number begins with one more of
+/// them than stand side by side anywhere in the text, so that nothing else can be taken for one.
+const ZERO: &str = "\\u0000";
+/// A text with more of them side by side is read as serde_json does.
+const MOST_ZEROS: usize = 16;
 
 /// Reads a JSON value; every number is the nearest `f64` to what stands there, if it is no whole number of 64 bits.
 ///
 /// # Errors
 /// The text is not JSON.
 pub(super) fn parse(text: &str) -> Result<Value, serde_json::Error> {
-    let Some(marked) = mark(text) else { return serde_json::from_str(text) };
+    let zeros = longest_run(text) + 1;
+    let marked = if zeros > MOST_ZEROS { None } else { mark(text, &ZERO.repeat(zeros)) };
+    let Some(marked) = marked else { return serde_json::from_str(text) };
     match serde_json::from_str(&marked) {
         Ok(mut value) => {
-            unmark(&mut value);
+            unmark(&mut value, &"\0".repeat(zeros));
             Ok(value)
         }
         // Places are told as they are in the text itself.
@@ -25,11 +30,19 @@ pub(super) fn parse(text: &str) -> Result<Value, serde_json::Error> {
     }
 }
 
-/// The text with every number that needs it as a marked text; none if there is no such number.
-fn mark(text: &str) -> Option<String> {
-    if text.contains(MARK.0) {
-        return None;
+/// Most marking characters side by side in a text.
+fn longest_run(text: &str) -> usize {
+    let (mut longest, mut run, mut end) = (0, 0, None);
+    for (at, _) in text.match_indices(ZERO) {
+        run = if end == Some(at) { run + 1 } else { 1 };
+        end = Some(at + ZERO.len());
+        longest = longest.max(run);
     }
+    longest
+}
+
+/// The text with every number that needs it as a marked text; none if there is no such number.
+fn mark(text: &str, mark: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let (mut marked, mut taken, mut at) = (String::new(), 0, 0);
     while let Some(&byte) = bytes.get(at) {
@@ -42,7 +55,7 @@ fn mark(text: &str) -> Option<String> {
                 let number = text.get(at..end).unwrap_or_default();
                 if is_inexact(number) {
                     marked.push_str(text.get(taken..at).unwrap_or_default());
-                    marked.push_str(&format!("\"{}{number}\"", MARK.0));
+                    marked.push_str(&format!("\"{mark}{number}\""));
                     taken = end;
                 }
                 at = end;
@@ -88,16 +101,16 @@ fn is_json(number: &str) -> bool {
         && exponent.is_none_or(digits)
 }
 
-fn unmark(value: &mut Value) {
+fn unmark(value: &mut Value, mark: &str) {
     match value {
         Value::String(text) => {
-            let number = text.strip_prefix(MARK.1).and_then(|number| number.parse().ok()).and_then(Number::from_f64);
+            let number = text.strip_prefix(mark).and_then(|number| number.parse().ok()).and_then(Number::from_f64);
             if let Some(number) = number {
                 *value = Value::Number(number);
             }
         }
-        Value::Array(list) => list.iter_mut().for_each(unmark),
-        Value::Object(map) => map.values_mut().for_each(unmark),
+        Value::Array(list) => list.iter_mut().for_each(|value| unmark(value, mark)),
+        Value::Object(map) => map.values_mut().for_each(|value| unmark(value, mark)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
@@ -137,6 +150,20 @@ mod tests {
         assert_eq!(ours["n"].as_array().unwrap()[..5], theirs["n"].as_array().unwrap()[..5]);
         assert!(ours["n"][2].is_u64() && ours["n"][3].is_i64());
         assert_eq!(ours["n"][5].as_f64(), Some(123_456_789_012_345_678_901_234.0));
+    }
+
+    /// Found by fuzzing: a text with the mark itself in it was read without care for last digits.
+    #[test]
+    fn a_text_that_holds_the_mark_is_read_as_exactly_as_any_other() {
+        let text =
+            r#"{"a": "\u00001.5", "b": "\u0000\u0000\u00002.5", "n": 111111111111111111111111111111111111111111111}"#;
+        let read = parse(text).unwrap();
+        assert_eq!((&read["a"], &read["b"]), (&Value::from("\u{0}1.5"), &Value::from("\u{0}\u{0}\u{0}2.5")));
+        // 1.11…e44 as the standard library reads it.
+        assert_eq!(read["n"].as_f64(), Some(111_111_111_111_111_111_111_111_111_111_111_111_111_111_111.0));
+        // More of them than anybody writes cost neither time nor memory.
+        let many = format!("[\"{}\", 1.00000000000000001]", ZERO.repeat(100_000));
+        assert_eq!(parse(&many).unwrap()[1].as_f64(), Some(1.0));
     }
 
     #[test]
