@@ -2,9 +2,9 @@
 //! and the run goes on from there.
 
 use crate::scratch::scratch;
-use crate::worker::{RUN, start, train, wait, wait_for_end, wait_for_step};
+use crate::worker::{PATIENCE, RUN, start, train, wait, wait_for_end, wait_for_step};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use striate::engine::protocol::{EndCause, Event, TrainRequest};
 use striate::engine::run::{RunFolder, RunStatus};
 
@@ -64,8 +64,12 @@ fn a_kill_from_outside_is_not_blamed_on_memory_unless_it_was_short() {
         let folder = scratch.path().join(name);
         train(&worker, TrainRequest { max_steps: None, ..request(&folder) });
         wait(&worker, |event| matches!(event, Event::Steps { .. }));
-        // The supervisor looks at memory five times a second.
-        std::thread::sleep(Duration::from_secs(1));
+        // The supervisor must have looked while the memory was in use.
+        let end = Instant::now() + PATIENCE;
+        while worker.resident_bytes().is_none_or(|bytes| bytes < 36_000_000) {
+            assert!(Instant::now() < end, "{name}: {:?}", worker.resident_bytes());
+            std::thread::sleep(Duration::from_millis(20));
+        }
         let kill = std::process::Command::new("kill").args(["-9", &worker.pid().to_string()]).status().unwrap();
         assert!(kill.success());
         let report = wait_for_end(&worker);

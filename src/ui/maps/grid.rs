@@ -53,7 +53,7 @@ impl Grid<'_> {
                         let text = short(value);
                         let room = if text.chars().count() > 5 { 8.0 } else { 9.5 };
                         let font = FontId::proportional((self.side * 0.34).clamp(room, 12.0));
-                        painter.text(cell.center(), Align2::CENTER_CENTER, text, font, theme::ink_on(fill));
+                        painter.text(cell.center(), Align2::CENTER_CENTER, text, font, theme::on(fill));
                     }
                 }
                 // Padding counts as zero, a gap as nothing: both without a colour of the scale.

@@ -315,7 +315,7 @@ fn numbers_ui(plane: &Plane, rect: Rect, colors: Colors, ui: &Ui) {
     for x in 0..plane.width {
         let value = plane.value(x, 0);
         let at = pos2(rect.left() + (x as f32 + 0.5) * width, rect.center().y);
-        let ink = theme::ink_on(scale.color(value));
+        let ink = theme::on(scale.color(value));
         let font = FontId::proportional(size::FONT_SMALL);
         ui.painter().text(at, egui::Align2::CENTER_CENTER, scale::short(value), font, ink);
     }
