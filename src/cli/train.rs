@@ -319,7 +319,7 @@ impl View {
                 self.object(&json!({"kind": "saved", "step": step, "path": path}));
             }
             Event::Log { level, text } if *level >= LogLevel::Warn => self.bar.suspend(|| log(*level, text)),
-            Event::Failed { message, .. } => self.note(message),
+            Event::Failed { message, .. } | Event::Mended { message, .. } => self.note(message),
             _ => {}
         }
     }

@@ -38,7 +38,7 @@ impl Banner {
 
     /// Whether it makes way for another one.
     fn gives_way_to(&self, other: &Self) -> bool {
-        let is_one_of_a_kind = self.kind != Kind::Failure && self.kind == other.kind;
+        let is_one_of_a_kind = matches!(self.kind, Kind::Silent | Kind::Copies) && self.kind == other.kind;
         is_one_of_a_kind || self.message == other.message || (self.can_resume && other.can_resume)
     }
 }

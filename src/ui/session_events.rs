@@ -126,6 +126,7 @@ impl Session {
                 let safe = step.filter(|_| had_begun).map_or_else(String::new, |step| safe_words(true, Some(step)));
                 self.warn(format!("{message}{safe}"), step.is_some());
             }
+            Event::Mended { message, .. } => self.mended(message),
             Event::Spread(report) if report.id == 0 => {
                 let report = Arc::new(*report);
                 self.with_run(|run| {
@@ -246,6 +247,7 @@ fn event_run(event: &Event) -> Option<protocol::RunId> {
         | Event::Results { run, .. }
         | Event::RateChanged { run, .. }
         | Event::Alive { run }
+        | Event::Mended { run, .. }
         | Event::Finished { run, .. } => Some(*run),
         Event::Failed { run, .. } => *run,
         _ => None,

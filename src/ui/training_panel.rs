@@ -321,7 +321,7 @@ fn progress_ui(cx: &PanelCx<'_>, run: &RunView, ui: &mut Ui) {
         ui.vertical(|ui| {
             ui.spacing_mut().item_spacing.y = 4.0;
             let epoch = if done == 0 { 0 } else { done.div_ceil(per_epoch) };
-            let text = format!("Epoch {epoch} of {epochs}");
+            let text = format!("Epoch {} of {}", text::count(epoch), text::count(epochs));
             kit::gauge(ui, share(in_epoch, per_epoch), 190.0, tokens.bar, &text, "This epoch").on_hover_text(format!(
                 "Step {} of {} in this epoch",
                 text::count(in_epoch),

@@ -86,8 +86,7 @@ impl Session {
                 "The engine was asked something and said nothing for {secs}. It was ended; the next question starts it anew. \
                  The network is unchanged."
             );
-            self.note(format!("Warning: {words}"));
-            self.news.add(Banner { kind: Kind::Mended, ..Banner::new(words, false) });
+            self.mended(words);
             return;
         }
         if report.expected && !was_busy {
@@ -147,13 +146,18 @@ impl Session {
         self.go_on(true, words);
     }
 
+    /// Says what failed and was mended without a person.
+    pub(super) fn mended(&mut self, words: String) {
+        self.note(format!("Warning: {words}"));
+        self.news.add(Banner { kind: Kind::Mended, ..Banner::new(words, false) });
+    }
+
     /// Starts the run again without a person, and says so.
     fn go_on(&mut self, halve: bool, words: String) {
         let Some(ctx) = self.ctx.clone() else { return };
         match self.resume_run(halve, &ctx) {
             Ok(()) => {
-                self.note(format!("Warning: {words}"));
-                self.news.add(Banner { kind: Kind::Mended, ..Banner::new(words, false) });
+                self.mended(words);
             }
             Err(error) => self.warn(error, true),
         }

@@ -173,8 +173,8 @@ fn a_damaged_checkpoint_is_said_and_the_one_before_is_gone_on_from() {
                 _ => std::fs::write(&path, vec![0xa5; bytes.len()]).unwrap(),
             }
             train(&worker, resume(&folder, 6));
-            let told = wait(&worker, |event| matches!(event, Event::Failed { .. }));
-            let Event::Failed { run: None, message } = told else { panic!("{case}: {told:?}") };
+            let told = wait(&worker, |event| matches!(event, Event::Mended { .. }));
+            let Event::Mended { message, .. } = told else { panic!("{case}: {told:?}") };
             assert!(message.contains(file) && message.contains("the one before, of step 4"), "{case}: {message}");
             outcome(&worker).unwrap_or_else(|message| panic!("{case}: {message}"));
             // The fifth step was taken once more, and it is the very same.
@@ -209,8 +209,8 @@ fn a_run_whose_folder_is_deleted_while_it_trains_is_written_again_and_that_is_sa
             "moved" => std::fs::rename(&folder, scratch.path().join("elsewhere")).unwrap(),
             file => std::fs::remove_file(folder.join(file)).unwrap(),
         }
-        let told = wait(&worker, |event| matches!(event, Event::Failed { .. }));
-        let Event::Failed { run: None, message } = told else { panic!("{what}: {told:?}") };
+        let told = wait(&worker, |event| matches!(event, Event::Mended { .. }));
+        let Event::Mended { message, .. } = told else { panic!("{what}: {told:?}") };
         assert!(message.contains("deleted or moved") && message.contains(&*folder.to_string_lossy()), "{message}");
         let report = worker.shut_down(PATIENCE).unwrap();
         assert!(report.expected, "{what}: {report:?}");

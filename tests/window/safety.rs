@@ -7,6 +7,7 @@ use crate::hand::{
     PATIENCE, Window, answer, ask_to_close, button, click, click_near, ctrl, delete, has, open, options, picture,
     steps, tab, train, wait,
 };
+use crate::pictures::pictures;
 use crate::scratch::scratch;
 use egui::{Key, Role};
 use egui_kittest::kittest::Queryable as _;
@@ -248,18 +249,9 @@ fn a_killed_engine_is_called_killed_and_one_click_goes_on() {
 /// LeNet-5 with forty small pictures in ten classes: 20 to 24 to train in batches of 8 are 3 steps, and a checkpoint after
 /// them.
 fn quick(folder: &Path) -> PathBuf {
-    let data = folder.join("pictures");
-    for class in 0..10_u8 {
-        let place = data.join(class.to_string());
-        std::fs::create_dir_all(&place).unwrap();
-        for n in 0..4_u8 {
-            let picture = image::GrayImage::from_pixel(8, 8, image::Luma([class * 20 + n]));
-            picture.save(place.join(format!("{n}.png"))).unwrap();
-        }
-    }
     let path = folder.join("quick.json");
     let mut document = presets::find("lenet5").unwrap();
-    document.data.source = striate::graph::DataSource::Folder { path: data };
+    document.data.source = striate::graph::DataSource::Folder { path: pictures(folder) };
     document.training.batch = 8;
     document.training.epochs = 10_000;
     document.save(&path).unwrap();
@@ -271,6 +263,82 @@ fn kill_engine(window: &mut Window) {
     let pid = window.state().worker_pid().unwrap();
     assert!(std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
     wait(window, "the bad news", |window| window.state().bad_news().is_some());
+}
+
+/// The supervisor names every end (tests/process/failures.rs); here the window says it, and one click goes on.
+#[cfg(unix)]
+#[test]
+fn every_end_of_the_engine_is_named_in_the_window_and_one_click_goes_on() {
+    for (fault, words) in [
+        ("device_lost", "driver was reset"),
+        ("hang_up", "closed its connection"),
+        ("panic", "a fault on demand"),
+        ("abort", "SIGABRT"),
+    ] {
+        let folder = scratch();
+        let at = format!("{fault}@8:{}", folder.path().join("struck").display());
+        let mut window = window(Options {
+            document: Some(quick(folder.path())),
+            worker_env: vec![("STRIATE_TEST_FAULT".into(), at)],
+            ..options(folder.path())
+        });
+        ctrl(&mut window, Key::Enter);
+        wait(&mut window, fault, |window| window.state().bad_news().is_some());
+        let said = window.state().bad_news().unwrap().to_owned();
+        assert!(said.contains(words) && said.contains("The network is unchanged"), "{fault}: {said}");
+        // 20 to 24 images in batches of 8: an epoch and its checkpoint are 3 steps, so that the last one is that of step 6.
+        assert!(said.contains("the checkpoint of step 6 is safe"), "{fault}: {said}");
+        button(&mut window, "Resume");
+        wait(&mut window, "further steps", |window| last_step(window) > 12);
+        assert!(window.state().bad_news().is_none(), "{fault}: {:?}", window.state().bad_news());
+        let run = window.state().run().unwrap();
+        assert!(run.steps.iter().map(|step| step.step).eq(1..=last_step(&window)), "{fault}");
+    }
+}
+
+#[test]
+fn two_windows_on_one_file_lose_neither_ones_work() {
+    let folder = scratch();
+    let path = folder.path().join("net.json");
+    presets::find("lenet5").unwrap().save(&path).unwrap();
+    let open = || window(Options { document: Some(path.clone()), ..options(folder.path()) });
+    let (mut first, mut second) = (open(), open());
+    delete(&mut first, "s2, Average pooling");
+    delete(&mut second, "s4, Average pooling");
+    let names = |window: &Window| -> Vec<String> {
+        window.state().document().graph.nodes.iter().map(|node| node.name.clone()).collect()
+    };
+    let (mine, other) = (names(&first), names(&second));
+    ctrl(&mut first, Key::S);
+    assert!(first.query_by_label("Modified").is_none());
+    // The second one is told, and what the first one wrote stays.
+    ctrl(&mut second, Key::S);
+    second.get_by_label("net.json was changed by another program");
+    let saved = || -> Vec<String> {
+        Document::open(&path).unwrap().document.graph.nodes.iter().map(|node| node.name.clone()).collect()
+    };
+    assert_eq!(saved(), mine);
+    button(&mut second, "Cancel");
+    second.get_by_label("Modified");
+    delete(&mut first, "f6, Dense");
+    // Both crash: each one's unsaved work is offered.
+    let mine = names(&first);
+    wait(&mut first, "both copies", |_| {
+        let recovery = std::fs::read_dir(folder.path().join("recovery")).unwrap().flatten().map(|entry| entry.path());
+        recovery.filter(|path| path.is_dir() && std::fs::read_dir(path).unwrap().count() > 0).count() == 2
+    });
+    second.step();
+    drop((first, second));
+    let mut third = open();
+    button(&mut third, "Restore all");
+    let restored: Vec<Vec<String>> = third
+        .state()
+        .workspace()
+        .documents
+        .iter()
+        .map(|open| open.history.document().graph.nodes.iter().map(|node| node.name.clone()).collect())
+        .collect();
+    assert!(restored.contains(&mine) && restored.contains(&other), "{restored:?}");
 }
 
 #[test]

@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Version of the messages. Both sides must agree.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// Build of this program, sent in the first message.
 pub const BUILD: &str = env!("CARGO_PKG_VERSION");
@@ -249,6 +249,13 @@ pub enum Event {
         /// The run, if it was one.
         run: Option<RunId>,
         /// Rule, finding, way out.
+        message: String,
+    },
+    /// Something failed and was mended: the run goes on.
+    Mended {
+        /// The run.
+        run: RunId,
+        /// Rule, finding, and what was done.
         message: String,
     },
     /// Still at work on something that tells no steps, such as validation.

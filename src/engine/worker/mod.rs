@@ -133,19 +133,14 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let told = out.clone();
     let compute = std::thread::Builder::new().name("striate-compute".into()).stack_size(STACK).spawn(move || {
         let (fault, shelf) = (Fault::from_env(), Shelf::default());
         Worker { inbox, out, opened: None, threads: 0, live: None, shelf, fault, fatal: None }.run()
     });
     match compute.map(std::thread::JoinHandle::join) {
         Ok(Ok(fatal)) => fatal.map_or(ExitCode::SUCCESS, ExitCode::from),
-        Ok(Err(_)) => {
-            let message =
-                "The engine failed in a way it did not expect; the log says more. Its last checkpoint is good.";
-            told.send(&Event::Failed { run: None, message: message.into() });
-            ExitCode::from(3)
-        }
+        // The supervisor says so, with the last words, which are those of the panic.
+        Ok(Err(_)) => ExitCode::from(3),
         Err(error) => {
             tracing::error!("no thread to compute on: {error}");
             ExitCode::FAILURE

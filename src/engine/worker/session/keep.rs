@@ -55,7 +55,7 @@ impl Session {
              in it.",
             self.folder.path().display()
         );
-        worker.out.send(&Event::Failed { run: None, message });
+        worker.out.send(&Event::Mended { run: self.run, message });
         Ok(())
     }
 

@@ -104,7 +104,7 @@ pub(super) fn prepare(worker: &mut Worker, run: RunId, request: &TrainRequest) -
         folder.write_record(&record)?;
         for (path, error) in &skipped {
             folder.set_checkpoint_aside(path)?;
-            out.send(&Event::Failed { run: None, message: skipped_words(path, error, trainer.step_index()) });
+            out.send(&Event::Mended { run, message: skipped_words(path, error, trainer.step_index()) });
         }
         (folder, lock)
     } else {
