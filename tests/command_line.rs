@@ -113,7 +113,7 @@ fn ctrl_c_writes_a_checkpoint_and_says_how_to_go_on() {
     command.current_dir(scratch.path()).args(arguments).stdout(Stdio::null()).stderr(Stdio::piped());
     let child = command.spawn().unwrap();
     let metrics = scratch.path().join("run/metrics.jsonl");
-    let end = Instant::now() + Duration::from_mins(1);
+    let end = Instant::now() + Duration::from_mins(5);
     while std::fs::metadata(&metrics).map_or(0, |file| file.len()) == 0 {
         assert!(Instant::now() < end, "no step was taken");
         std::thread::sleep(Duration::from_millis(50));

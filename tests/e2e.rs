@@ -7,6 +7,10 @@
 #![cfg(all(feature = "gui", target_os = "linux"))]
 #![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
 
+#[path = "common/pictures.rs"]
+mod pictures;
+
+use pictures::pictures;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -77,14 +81,17 @@ impl Screen {
         let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("e2e");
         let _ = std::fs::remove_dir_all(&pictures);
         std::fs::create_dir_all(&pictures).unwrap();
-        Self {
+        let screen = Self {
             display,
             folder: folder.to_path_buf(),
             pictures,
             count: std::cell::Cell::new(0),
             _manager: Running(manager),
             _server: server,
-        }
+        };
+        // Nobody knows the number of desktops before there is a manager, which gives windows their focus.
+        until("the window manager", || screen.xdotool(&["get_num_desktops"]).parse::<u32>().ok());
+        screen
     }
 
     /// A picture of the whole screen, from the server's own memory (an XWD file: its header says where pixels begin).
@@ -310,19 +317,6 @@ fn is_alive(pid: u32) -> bool {
 
 fn saved_names(path: &Path) -> Vec<String> {
     Document::open(path).unwrap().document.graph.nodes.iter().map(|node| node.name.clone()).collect()
-}
-
-fn pictures(folder: &Path) -> PathBuf {
-    let data = folder.join("pictures");
-    for class in 0..10_u8 {
-        let place = data.join(class.to_string());
-        std::fs::create_dir_all(&place).unwrap();
-        for n in 0..4_u8 {
-            let picture = image::GrayImage::from_pixel(8, 8, image::Luma([class * 20 + n]));
-            picture.save(place.join(format!("{n}.png"))).unwrap();
-        }
-    }
-    data
 }
 
 #[test]

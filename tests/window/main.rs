@@ -11,6 +11,8 @@ mod keyboard;
 mod looking;
 mod looks;
 mod panels;
+#[path = "../common/pictures.rs"]
+mod pictures;
 mod runs;
 mod safety;
 #[path = "../common/scratch.rs"]
