@@ -5,12 +5,10 @@ mod span;
 
 use super::host::size;
 use super::probe::{Limits, output_of, plane};
-use super::protocol::{
-    Cell, ExplainReport, ExplainRequest, ExplainStep, How, NormOver, Products, SourceMap, Tap, Window,
-};
+use super::protocol::{Cell, ExplainReport, ExplainRequest, ExplainStep, How, NormOver, SourceMap};
 use super::{EngineError, HostTensor, Network};
 use crate::data::Batch;
-use crate::op::{Activation, Op, OpNode, Pads, Program, Shape, UpsampleMode, ValueId};
+use crate::op::{Activation, Op, OpNode, Program, Shape, UpsampleMode, ValueId};
 use span::Span;
 
 /// Longest chain of steps that is told.

@@ -342,6 +342,40 @@ fn two_windows_on_one_file_lose_neither_ones_work() {
 }
 
 #[test]
+fn recent_files_are_offered_the_newest_first_and_one_that_is_gone_is_named() {
+    let folder = scratch();
+    let save = |name: &str| {
+        let path = folder.path().join(format!("{name}.json"));
+        Document { name: name.into(), ..presets::find("lenet5").unwrap() }.save(&path).unwrap();
+        path
+    };
+    let (older, newer) = (save("Older"), save("Newer"));
+    let dialogs = answer(move |_| Some(newer.clone()));
+    let mut window =
+        window(Options { document: Some(older.clone()), dialogs: Some(dialogs), ..options(folder.path()) });
+    ctrl(&mut window, Key::O);
+    wait(&mut window, "the newer one", |window| window.state().document().name == "Newer");
+    let menu = |window: &mut Window| {
+        click(window, "File");
+        wait(window, "the menu", |window| has(window, "Open recent"));
+        click_near(window, "Open recent");
+        wait(window, "the files", |window| has(window, "Older.json") && has(window, "Newer.json"));
+    };
+    menu(&mut window);
+    let top = |window: &Window, words: &str| window.get_by_label_contains(words).rect().top();
+    assert!(top(&window, "Newer.json") < top(&window, "Older.json"));
+    click_near(&mut window, "Older.json");
+    wait(&mut window, "the older one", |window| window.state().document().name == "Older");
+    // It is the newest now; and gone.
+    std::fs::remove_file(&older).unwrap();
+    menu(&mut window);
+    assert!(top(&window, "Older.json") < top(&window, "Newer.json"));
+    click_near(&mut window, "Older.json");
+    window.get_by_label("This file was not opened");
+    assert!(has(&window, "Older.json: No such file"));
+}
+
+#[test]
 fn a_silent_engine_may_go_on_or_is_restarted() {
     let folder = scratch();
     let fault = format!("hang@8:{}", folder.path().join("struck").display());
