@@ -89,8 +89,9 @@ impl Screen {
             _manager: Running(manager),
             _server: server,
         };
-        // Nobody knows the number of desktops before there is a manager, which gives windows their focus.
-        until("the window manager", || screen.xdotool(&["get_num_desktops"]).parse::<u32>().ok());
+        // There are no desktops before there is a manager, which gives windows their focus.
+        let desktops = || screen.xdotool(&["get_num_desktops"]).parse::<u32>().ok();
+        until("the window manager", || desktops().filter(|&count| count > 0));
         screen
     }
 
