@@ -31,12 +31,11 @@ fn every(step: f64, input: &GridInput) -> Vec<GridMark> {
     if !(step.is_finite() && step > 0.0 && from.is_finite() && to.is_finite()) || (to - from) / step > 1_000.0 {
         return Vec::new();
     }
-    let mut marks = Vec::new();
-    let mut at = (from / step).ceil();
-    while at * step <= to {
-        marks.push(GridMark { value: at * step, step_size: step });
-        at += 1.0;
-    }
+    // Of a range that is tiny beside its values, a mark and the next one may be the same number: they are counted, not added up.
+    let first = (from / step).ceil();
+    let values = (0..=1_000_u16).map(|nth| (first + f64::from(nth)) * step).take_while(|value| *value <= to);
+    let mut marks: Vec<GridMark> = values.map(|value| GridMark { value, step_size: step }).collect();
+    marks.dedup_by(|a, b| a.value <= b.value);
     marks
 }
 
@@ -83,6 +82,17 @@ mod tests {
         let input = GridInput { bounds: (0.0, 100.0), base_step_size: 100.0 / 120.0 * FINEST };
         let found: Vec<f64> = heights(&input).into_iter().map(|mark| mark.value).collect();
         assert_eq!(found, [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
+    }
+
+    /// A curve of one value: the range around it is smaller than the distance to the next number that there is.
+    #[test]
+    fn a_range_too_small_for_its_values_has_few_marks_and_ends() {
+        for (from, to, base) in [(1.0, 1.0, 1e-18), (2.3, 2.3 + 1e-15, 1e-17), (-7e20, -7e20, 1e-3), (0.0, 0.0, 1e-300)]
+        {
+            let found = heights(&GridInput { bounds: (from, to), base_step_size: base });
+            assert!(found.len() <= 1_001, "{} marks from {from} to {to}", found.len());
+            assert!(found.windows(2).all(|pair| pair[0].value < pair[1].value));
+        }
     }
 
     #[test]
