@@ -258,7 +258,7 @@ impl App {
 
     /// Puts every panel back to its place.
     pub(super) fn reset_layout(&mut self) {
-        self.dock = dock::default_layout(&self.panels);
+        dock::reset(&mut self.dock, &self.panels);
         self.prefs.show_palette = true;
         self.prefs.show_inspector = true;
     }
@@ -433,7 +433,8 @@ impl App {
                 .frame(tabs)
                 .show(ui, |ui| self.tabs_ui(ui, out));
             egui::CentralPanel::no_frame().show(ui, |ui| {
-                dock.ui(&mut Dock { panels: &mut panels, cx: &cx, out }, ui);
+                let canvas = dock::place(&dock, "canvas");
+                dock.ui(&mut Dock { panels: &mut panels, canvas, cx: &cx, out }, ui);
             });
         }
         (self.prefs.show_palette, self.prefs.show_inspector) = (show_palette, show_inspector);

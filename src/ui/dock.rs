@@ -2,9 +2,9 @@
 
 use super::theme::{Tokens, size};
 use super::{Panel, PanelCx, UiCommand};
-use egui::{Color32, Stroke, Ui, Visuals, WidgetText};
+use egui::{Color32, Rect, Stroke, Ui, Visuals, WidgetText};
 use egui_tiles::{
-    Behavior, Container, ResizeState, SimplificationOptions, TabState, Tile, TileId, Tiles, Tree, UiResponse,
+    Behavior, Container, ResizeState, SimplificationOptions, TabState, Tabs, Tile, TileId, Tiles, Tree, UiResponse,
 };
 use serde::{Deserialize, Serialize};
 
@@ -107,6 +107,15 @@ pub fn is_whole(tree: &Tree<Pane>, panels: &[Box<dyn Panel>]) -> bool {
     count == panels.len() && panels.iter().all(|panel| tree.tiles.find_pane(&Pane(panel.id().into())).is_some())
 }
 
+/// The canvas above, everything else in tabs below it, with a panel in front that was in sight before.
+pub fn reset(tree: &mut Tree<Pane>, panels: &[Box<dyn Panel>]) {
+    let in_front = panels.iter().skip(1).map(|panel| panel.id()).find(|id| is_in_sight(tree, id));
+    *tree = default_layout(panels);
+    if let Some(id) = in_front {
+        show(tree, id);
+    }
+}
+
 /// Brings a panel to the front; what hid it gives it room.
 pub fn show(tree: &mut Tree<Pane>, id: &str) {
     if tree.tiles.find_pane(&Pane(id.into())).is_some_and(|tile| !tree.is_visible(tile)) {
@@ -117,14 +126,20 @@ pub fn show(tree: &mut Tree<Pane>, id: &str) {
 
 /// Whether a panel is in sight: alone, or in front of its tabs.
 pub fn is_in_sight(tree: &Tree<Pane>, id: &str) -> bool {
-    let pane = tree.tiles.find_pane(&Pane(id.into()));
-    pane.is_some_and(|tile| tree.active_tiles().contains(&tile))
+    place(tree, id).is_some_and(|tile| tree.active_tiles().contains(&tile))
+}
+
+/// The place of a panel.
+pub fn place(tree: &Tree<Pane>, id: &str) -> Option<TileId> {
+    tree.tiles.find_pane(&Pane(id.into()))
 }
 
 /// Draws the panels at their places.
 pub struct Dock<'a, 'b> {
     /// All of them.
     pub panels: &'a mut [Box<dyn Panel>],
+    /// The canvas, which needs no title while it stands alone.
+    pub canvas: Option<TileId>,
     /// What they see.
     pub cx: &'a PanelCx<'b>,
     /// What they ask for.
@@ -163,7 +178,7 @@ impl Behavior<Pane> for Dock<'_, '_> {
         tiles: &Tiles<Pane>,
         ui: &mut Ui,
         _tile: TileId,
-        tabs: &egui_tiles::Tabs,
+        tabs: &Tabs,
         _scroll: &mut f32,
     ) {
         let is_network = |tile: &TileId| matches!(tiles.get(*tile), Some(Tile::Pane(pane)) if pane.0 == "canvas");
@@ -171,6 +186,28 @@ impl Behavior<Pane> for Dock<'_, '_> {
             ui.add_space(size::HALF);
             room_button(ui, Room::Panels, self.out);
         }
+    }
+
+    fn is_tab_bar_visible(&self, _tile: TileId, tabs: &Tabs) -> bool {
+        tabs.children.iter().any(|child| Some(*child) != self.canvas)
+    }
+
+    fn drag_ui(&mut self, tiles: &Tiles<Pane>, ui: &mut Ui, tile: TileId) {
+        let tokens = Tokens::of(ui);
+        let title = self.tab_title_for_tile(tiles, tile);
+        let frame = egui::Frame::popup(ui.style()).stroke(Stroke::new(1.0, tokens.accent));
+        frame.show(ui, |ui| ui.label(title.color(tokens.text_strong)));
+    }
+
+    fn dragged_overlay_color(&self, visuals: &Visuals) -> Color32 {
+        Tokens::of_visuals(visuals).panel.gamma_multiply(0.6)
+    }
+
+    /// Where the panel would go: as cards that take a drop are marked.
+    fn paint_drag_preview(&self, visuals: &Visuals, painter: &egui::Painter, _parent: Option<Rect>, place: Rect) {
+        let accent = Tokens::of_visuals(visuals).accent;
+        let (place, radius) = (place.shrink(3.0), egui::CornerRadius::same(size::RADIUS_CARD));
+        painter.rect(place, radius, accent.gamma_multiply(0.14), Stroke::new(2.0, accent), egui::StrokeKind::Inside);
     }
 
     fn tab_bar_height(&self, _style: &egui::Style) -> f32 {
@@ -213,6 +250,7 @@ impl Behavior<Pane> for Dock<'_, '_> {
     }
 
     fn simplification_options(&self) -> SimplificationOptions {
-        SimplificationOptions { all_panes_must_have_tabs: false, ..SimplificationOptions::default() }
+        // A panel without a tab could not be taken back.
+        SimplificationOptions { all_panes_must_have_tabs: true, ..SimplificationOptions::default() }
     }
 }

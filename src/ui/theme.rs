@@ -219,7 +219,12 @@ pub const LIGHT: Tokens = Tokens {
 impl Tokens {
     /// The table in force.
     pub fn of(ui: &egui::Ui) -> &'static Self {
-        if ui.visuals().dark_mode { &DARK } else { &LIGHT }
+        Self::of_visuals(ui.visuals())
+    }
+
+    /// The table that visuals were made from.
+    pub fn of_visuals(visuals: &egui::Visuals) -> &'static Self {
+        if visuals.dark_mode { &DARK } else { &LIGHT }
     }
 
     /// Colour of a layer family.

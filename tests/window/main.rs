@@ -6,6 +6,7 @@
 
 mod basics;
 mod canvas;
+mod docks;
 mod hand;
 mod keyboard;
 mod looking;
