@@ -134,6 +134,7 @@ impl App {
     pub fn new(cc: &eframe::CreationContext<'_>, options: Options) -> Self {
         theme::install(&cc.egui_ctx);
         let stored = cc.storage.filter(|_| options.is_persistent);
+        super::pointer::install(&cc.egui_ctx);
         let mut prefs: Prefs = stored.and_then(|storage| eframe::get_value(storage, PREFS)).unwrap_or_default();
         prefs.theme = options.theme.unwrap_or(prefs.theme);
         cc.egui_ctx.set_theme(prefs.theme);

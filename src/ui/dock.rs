@@ -173,14 +173,7 @@ impl Behavior<Pane> for Dock<'_, '_> {
         response.on_hover_text(help)
     }
 
-    fn top_bar_right_ui(
-        &mut self,
-        tiles: &Tiles<Pane>,
-        ui: &mut Ui,
-        _tile: TileId,
-        tabs: &Tabs,
-        _scroll: &mut f32,
-    ) {
+    fn top_bar_right_ui(&mut self, tiles: &Tiles<Pane>, ui: &mut Ui, _tile: TileId, tabs: &Tabs, _scroll: &mut f32) {
         let is_network = |tile: &TileId| matches!(tiles.get(*tile), Some(Tile::Pane(pane)) if pane.0 == "canvas");
         if !tabs.children.iter().any(is_network) {
             ui.add_space(size::HALF);

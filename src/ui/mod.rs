@@ -45,6 +45,7 @@ mod news;
 pub mod outline;
 pub mod palette;
 pub mod panel;
+mod pointer;
 pub mod preferences;
 pub mod problems;
 mod queue_store;

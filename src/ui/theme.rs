@@ -293,6 +293,9 @@ impl Tokens {
         spacing.tooltip_width = 360.0;
         spacing.icon_width = 15.0;
 
+        // Lines between panels can be gripped on 8 points.
+        style.interaction.resize_grab_radius_side = 4.0;
+
         let visuals = &mut style.visuals;
         *visuals = if self.dark { egui::Visuals::dark() } else { egui::Visuals::light() };
         visuals.panel_fill = self.panel;

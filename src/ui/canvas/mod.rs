@@ -162,7 +162,8 @@ impl Panel for CanvasPanel {
         self.obey(cx, ui, rect);
         self.tint = Tint { metric: self.metric, range: Range::of(&self.scene, self.metric) };
         self.follow_selection(cx, rect);
-        let panning = self.view.navigate(ui, &ground, matches!(self.drag, Drag::None | Drag::Pan));
+        let (was_panned, may_pan) = (matches!(self.drag, Drag::Pan), matches!(self.drag, Drag::None));
+        let panning = self.view.navigate(ui, &ground, was_panned, may_pan);
         if panning {
             self.drag = Drag::Pan;
             self.fitted = None;

@@ -375,3 +375,69 @@ fn a_layers_help_has_its_picture_formula_and_source() {
     (0..40).for_each(|_| hand.step());
     hand.get_by_label_contains("Source: ");
 }
+
+/// Everything that the hand did while one slow frame was drawn.
+fn at_once(hand: &mut Hand, events: Vec<Event>) {
+    hand.input_mut().events.extend(events);
+    hand.step();
+    hand.run_ok();
+}
+
+fn button(pos: Pos2, button: PointerButton, pressed: bool) -> Event {
+    Event::PointerButton { pos, button, pressed, modifiers: Modifiers::NONE }
+}
+
+/// A press, a way and a release that arrive together.
+fn quick_drag(hand: &mut Hand, from: Pos2, to: Pos2, which: PointerButton) {
+    hand.hover_at(from - vec2(60.0, 0.0));
+    hand.step();
+    let way = [0.4, 0.8, 1.0].map(|part| Event::PointerMoved(from.lerp(to, part)));
+    let mut events = vec![Event::PointerMoved(from), button(from, which, true)];
+    events.extend(way);
+    events.push(button(to, which, false));
+    at_once(hand, events);
+}
+
+#[test]
+fn a_quick_drag_starts_at_what_was_pressed_and_not_at_what_it_reached() {
+    let mut hand = lenet();
+    let links = hand.state().history.document().graph.links.clone();
+    // From empty canvas under and beside a card over its port and the card itself: a box, no link.
+    let (card, above) =
+        (hand.get_by_label_contains("c3, Conv2D").rect(), hand.get_by_label_contains("s2, Average").rect());
+    quick_drag(&mut hand, card.left_bottom() + vec2(-20.0, 3.0), above.center(), PointerButton::Primary);
+    let names = |hand: &Hand| {
+        let graph = &hand.state().history.document().graph;
+        let mut names: Vec<String> =
+            hand.state().selection.iter().map(|id| graph.node(*id).unwrap().name.clone()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&hand), ["c3", "s2"]);
+    assert_eq!(hand.state().history.document().graph.links, links);
+    // From a port over the card below onto the one after it: a link from that port.
+    let from = hand.get_by_label("Output port of s2").rect().center();
+    let to = hand.get_by_label_contains("s4, Average").rect().center();
+    quick_drag(&mut hand, from, to, PointerButton::Primary);
+    assert!(feeds(&hand, "s2").contains(&"s4".to_owned()), "{:?}", feeds(&hand, "s2"));
+    // From a card onto the edge of another: that card moves there.
+    let from = hand.get_by_label_contains("f6, Dense").rect().center();
+    let to = hand.get_by_label_contains("c1, Conv2D").rect().center();
+    quick_drag(&mut hand, from, to, PointerButton::Primary);
+    assert!(feeds(&hand, "c1").contains(&"f6".to_owned()), "{:?}", feeds(&hand, "c1"));
+}
+
+#[test]
+fn a_quick_pan_moves_by_the_way_from_the_press_on() {
+    let mut hand = lenet();
+    let at = empty_place(&hand);
+    let before = centre(&hand, "c1, Conv2D");
+    quick_drag(&mut hand, at, at + vec2(40.0, 25.0), PointerButton::Middle);
+    let moved = centre(&hand, "c1, Conv2D") - before;
+    assert!((moved - vec2(40.0, 25.0)).length() < 2.0, "{moved:?}");
+    // Pressed beside the canvas, nothing moves.
+    let panel = hand.get_by_label("Dropout").rect().center();
+    let before = centre(&hand, "c1, Conv2D");
+    quick_drag(&mut hand, panel, at, PointerButton::Middle);
+    assert!((centre(&hand, "c1, Conv2D") - before).length() < 1.0);
+}

@@ -131,7 +131,10 @@ pub(super) fn window_with(document: Document, theme: egui::Theme) -> Harness<'st
         .with_size(vec2(1_440.0, 900.0))
         .with_max_steps(12)
         .with_step_dt(1.0 / 60.0)
-        .with_context_setup(theme::install)
+        .with_context_setup(|ctx| {
+            theme::install(ctx);
+            crate::ui::pointer::install(ctx);
+        })
         .build_ui_state(|ui, window: &mut Window| window.show(ui), Window::new(document))
 }
 

@@ -78,48 +78,58 @@ impl View {
         self.pan = vec2(size.x / 2.0 - x * START, MARGIN - world.top() * START);
     }
 
-    /// Wheel, pinch, and dragging with the middle button or with the space bar held. Whether the view is being dragged.
-    pub(super) fn navigate(&mut self, ui: &egui::Ui, canvas: &egui::Response, may_pan: bool) -> bool {
-        if !canvas.contains_pointer() {
-            return false;
+    /// Wheel, pinch, and dragging with the middle button or with the space bar held. Whether the view is being dragged, as
+    /// it was before, or from a press on the canvas on.
+    pub(super) fn navigate(
+        &mut self,
+        ui: &egui::Ui,
+        canvas: &egui::Response,
+        was_dragged: bool,
+        may_drag: bool,
+    ) -> bool {
+        let is_over = canvas.contains_pointer();
+        if is_over {
+            self.wheel(ui, canvas.id);
         }
-        let (pointer, pinch, scroll, shift, from_wheel, dragged, delta) = ui.input(|i| {
+        let (wanted, from, moved) = ui.input(|i| {
+            let wanted = i.pointer.middle_down() || (i.pointer.primary_down() && i.key_down(egui::Key::Space));
+            let from = i.pointer.press_origin();
+            // The way to the place of the press is no part of the drag.
+            let since_press = from.zip(i.pointer.latest_pos()).map(|(from, to)| to - from);
+            (wanted, from, since_press.filter(|_| i.pointer.any_pressed()).unwrap_or_else(|| i.pointer.delta()))
+        });
+        let starts = may_drag && is_over && from.is_some_and(|from| canvas.rect.contains(from));
+        let is_dragged = wanted && (was_dragged || starts);
+        if is_dragged {
+            self.pan += moved;
+        }
+        is_dragged
+    }
+
+    fn wheel(&mut self, ui: &egui::Ui, canvas: egui::Id) {
+        let (pointer, pinch, scroll, shift, from_wheel) = ui.input(|i| {
             // A wheel counts in lines and zooms; a trackpad counts in points and pans.
             let from_wheel = i.raw.events.iter().rev().find_map(|event| match event {
                 egui::Event::MouseWheel { unit, .. } => Some(*unit != egui::MouseWheelUnit::Point),
                 _ => None,
             });
-            let dragged = i.pointer.middle_down() || (i.pointer.primary_down() && i.key_down(egui::Key::Space));
-            (
-                i.pointer.latest_pos(),
-                i.zoom_delta(),
-                i.smooth_scroll_delta(),
-                i.modifiers.shift,
-                from_wheel,
-                dragged,
-                i.pointer.delta(),
-            )
+            (i.pointer.latest_pos(), i.zoom_delta(), i.smooth_scroll_delta(), i.modifiers.shift, from_wheel)
         });
-        let memory = canvas.id.with("wheel");
+        let memory = canvas.with("wheel");
         if let Some(kind) = from_wheel {
             ui.data_mut(|data| data.insert_temp(memory, kind));
         }
         let from_wheel = ui.data(|data| data.get_temp(memory)).unwrap_or(true);
-        if let Some(at) = pointer {
-            if (pinch - 1.0).abs() > f32::EPSILON {
-                self.zoom_about(at, pinch);
-            } else if scroll != Vec2::ZERO {
-                if from_wheel && !shift {
-                    self.zoom_about(at, (scroll.y * 0.003).exp());
-                } else {
-                    self.pan += scroll;
-                }
+        let Some(at) = pointer else { return };
+        if (pinch - 1.0).abs() > f32::EPSILON {
+            self.zoom_about(at, pinch);
+        } else if scroll != Vec2::ZERO {
+            if from_wheel && !shift {
+                self.zoom_about(at, (scroll.y * 0.003).exp());
+            } else {
+                self.pan += scroll;
             }
         }
-        if dragged && may_pan {
-            self.pan += delta;
-        }
-        dragged && may_pan
     }
 }
 

@@ -43,7 +43,7 @@ fn a_long_chain_is_first_shown_from_its_start_large_enough_to_read_and_then_as_a
     assert!(canvas.contains_rect(first) && first.top() < canvas.top() + 60.0, "{first:?}");
     // 78 units high at half size; names are then 13 points high.
     assert!(first.height() >= 38.0, "{first:?}");
-    hand.get_by_label("Map of the network");
+    hand.get_by_label("Minimap");
     assert!(cards(&hand) < 39);
     fit(&mut hand);
     assert_eq!(cards(&hand), 39, "once more shows all of it");

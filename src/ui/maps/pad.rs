@@ -52,14 +52,17 @@ impl Pad {
         let tokens = Tokens::of(ui);
         let (rect, response) = ui.allocate_exact_size(egui::Vec2::splat(width), Sense::click_and_drag());
         response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Canvas, true, "Drawing pad"));
-        if let Some(at) = response.interact_pointer_pos() {
+        if response.interact_pointer_pos().is_some() {
             let to = |at: Pos2| {
                 let share = (at - rect.min) / rect.width();
                 pos2(share.x * SIDE as f32, share.y * SIDE as f32)
             };
-            let from = self.last.unwrap_or(at);
-            self.stroke(to(from), to(at));
-            self.last = Some(at);
+            // All of the way, not only where it has got to: corners lie between.
+            for (is_start, at) in way(ui) {
+                let from = self.last.filter(|_| !is_start).unwrap_or(at);
+                self.stroke(to(from), to(at));
+                self.last = Some(at);
+            }
         } else {
             self.last = None;
         }
@@ -110,8 +113,17 @@ impl Pad {
     fn stroke(&mut self, from: Pos2, to: Pos2) {
         let along = to - from;
         let length = along.length_sq();
-        for y in 0..SIDE {
-            for x in 0..SIDE {
+        // What lies further away gets no ink.
+        let reach = |a: f32, b: f32| {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "inside the pad")]
+            let range =
+                |low: f32, high: f32| (low.clamp(0.0, SIDE as f32) as usize, high.clamp(0.0, SIDE as f32) as usize);
+            let (low, high) = range(a.min(b) - self.brush - 2.0, a.max(b) + self.brush + 3.0);
+            low..high
+        };
+        let (columns, lines) = (reach(from.x, to.x), reach(from.y, to.y));
+        for y in lines {
+            for x in columns.clone() {
                 let at = pos2(x as f32 + 0.5, y as f32 + 0.5);
                 let share = if length > 0.0 { ((at - from).dot(along) / length).clamp(0.0, 1.0) } else { 0.0 };
                 let distance = (at - (from + along * share)).length();
@@ -123,6 +135,26 @@ impl Pad {
         }
         self.changed();
     }
+}
+
+/// Where the pointer was in this frame, in its order, while the button was down; and whether it went down there.
+fn way(ui: &Ui) -> Vec<(bool, Pos2)> {
+    ui.input(|input| {
+        let mut way = Vec::new();
+        for event in &input.raw.events {
+            match event {
+                // What came before was the way to the pad.
+                egui::Event::PointerButton { pos, pressed: true, .. } => way = vec![(true, *pos)],
+                egui::Event::PointerButton { pos, pressed: false, .. } => {
+                    way.push((false, *pos));
+                    break;
+                }
+                egui::Event::PointerMoved(pos) => way.push((false, *pos)),
+                _ => {}
+            }
+        }
+        way
+    })
 }
 
 fn byte(ink: f32) -> u8 {
@@ -191,6 +223,46 @@ mod tests {
         assert!(ink[56 * SIDE + 56] > 0.9);
         // Nothing drawn stays nothing.
         assert!(centred(&vec![0.0; SIDE * SIDE]).iter().all(|&ink| ink == 0.0));
+    }
+
+    #[test]
+    fn a_stroke_keeps_the_corner_that_was_passed_within_one_frame() {
+        use egui::{Event, Modifiers, PointerButton};
+        let mut pad = Pad { centre: false, ..Pad::default() };
+        let place = std::cell::Cell::new(Pos2::ZERO);
+        let mut window = egui_kittest::Harness::builder().with_size(vec2(300.0, 300.0)).build_ui_state(
+            |ui, pad: &mut Pad| {
+                place.set(ui.next_widget_position());
+                pad.ui(ui, SIDE as f32);
+            },
+            std::mem::take(&mut pad),
+        );
+        window.run_ok();
+        let at = |x: f32, y: f32| place.get() + vec2(x, y);
+        let button = |pos, pressed| Event::PointerButton {
+            pos,
+            button: PointerButton::Primary,
+            pressed,
+            modifiers: Modifiers::NONE,
+        };
+        // From elsewhere to the upper left, and from there along two sides of a triangle, in three frames.
+        let frames = [
+            vec![
+                Event::PointerMoved(at(60.0, 60.0)),
+                Event::PointerMoved(at(20.0, 20.0)),
+                button(at(20.0, 20.0), true),
+            ],
+            vec![Event::PointerMoved(at(90.0, 20.0)), Event::PointerMoved(at(90.0, 90.0))],
+            vec![button(at(90.0, 90.0), false)],
+        ];
+        for events in frames {
+            window.input_mut().events = events;
+            window.step();
+        }
+        let pad = window.state();
+        let ink = |x: usize, y: usize| pad.ink[y * SIDE + x];
+        assert!(ink(20, 20) > 0.9 && ink(55, 20) > 0.9 && ink(90, 20) > 0.9 && ink(90, 90) > 0.9);
+        assert!(ink(55, 55) < 0.01, "neither the way there nor a short cut is drawn");
     }
 
     #[test]
