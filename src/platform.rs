@@ -245,6 +245,40 @@ pub fn reduces_motion() -> Option<bool> {
     answer("gsettings", &["get", "org.gnome.desktop.interface", "enable-animations"]).map(|text| text == "false")
 }
 
+/// Whether this system can show file dialogs: elsewhere than on Linux always; there through the desktop's portal, else with
+/// zenity. Waits for the desktop's answer, a few seconds at most.
+#[cfg(feature = "gui")]
+pub fn has_file_dialogs() -> bool {
+    #[cfg(all(unix, not(target_os = "macos")))]
+    {
+        pollster::block_on(file_portal()).is_ok() || has_program("zenity")
+    }
+    #[cfg(not(all(unix, not(target_os = "macos"))))]
+    true
+}
+
+/// Asks the desktop portal for the version of its file chooser, which starts it if need be.
+#[cfg(all(feature = "gui", unix, not(target_os = "macos")))]
+async fn file_portal() -> zbus::Result<()> {
+    let desktop =
+        zbus::connection::Builder::session()?.method_timeout(std::time::Duration::from_secs(5)).build().await?;
+    let (name, path) = ("org.freedesktop.portal.Desktop", "/org/freedesktop/portal/desktop");
+    let version = ("org.freedesktop.portal.FileChooser", "version");
+    desktop.call_method(Some(name), path, Some("org.freedesktop.DBus.Properties"), "Get", &version).await?;
+    Ok(())
+}
+
+/// Whether a program of this name is where commands are looked for.
+#[cfg(all(feature = "gui", unix, not(target_os = "macos")))]
+fn has_program(name: &str) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    let is_program = |path: PathBuf| {
+        std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    };
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&folders).any(|folder| is_program(folder.join(name)))
+}
+
 /// The processor's own name, where the system tells.
 pub fn cpu_name() -> Option<String> {
     #[cfg(target_os = "linux")]
@@ -296,6 +330,15 @@ mod tests {
             // Linux: pid_max is at most 2^22.
             assert_eq!(process_alive(0x7fff_fff0), Some(false));
         }
+    }
+
+    #[cfg(all(feature = "gui", unix, not(target_os = "macos")))]
+    #[test]
+    fn programs_are_found_where_commands_are() {
+        assert!(has_program("sh"));
+        assert!(!has_program("no-such-program-of-striate"));
+        // A folder is no program.
+        assert!(!has_program("."));
     }
 
     #[cfg(target_os = "linux")]

@@ -41,6 +41,11 @@ struct Pair {
 }
 
 impl IdxSource {
+    /// Whether a folder holds MNIST's kind of files, by the name of the first.
+    pub fn lies_in(folder: &Path) -> bool {
+        find(folder, "train-images-idx3-ubyte").is_ok()
+    }
+
     /// Reads and checks the four files of a folder.
     ///
     /// # Errors

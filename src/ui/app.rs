@@ -1,7 +1,7 @@
 //! The window as a whole: it owns documents, engine and panels, draws the frame, and alone changes documents.
 
 use super::command;
-use super::dialogs::{self, Answer, Closing, FileDialogs, SystemDialogs, Waiting};
+use super::dialogs::{self, Answer, Closing, FileDialogs, Waiting};
 use super::dock::{self, Dock, Pane};
 use super::export::Exports;
 use super::finder::Finder;
@@ -14,6 +14,7 @@ use super::safety::Safety;
 use super::second_engine::SecondEngine;
 use super::session::Session;
 use super::status::Message;
+use super::system_dialogs::SystemDialogs;
 use super::theme::{self, Tokens, size};
 use super::workspace::Workspace;
 use super::{Panel, PanelCx, UiCommand, all_panels};
@@ -133,8 +134,8 @@ impl App {
     /// Builds the window: LeNet-5 with the built-in digits, or the document that is asked for.
     pub fn new(cc: &eframe::CreationContext<'_>, options: Options) -> Self {
         theme::install(&cc.egui_ctx);
-        let stored = cc.storage.filter(|_| options.is_persistent);
         super::pointer::install(&cc.egui_ctx);
+        let stored = cc.storage.filter(|_| options.is_persistent);
         let mut prefs: Prefs = stored.and_then(|storage| eframe::get_value(storage, PREFS)).unwrap_or_default();
         prefs.theme = options.theme.unwrap_or(prefs.theme);
         cc.egui_ctx.set_theme(prefs.theme);
@@ -355,6 +356,10 @@ impl App {
             }
         } else if self.safety_ui(ctx, frame) {
             // One dialog at a time.
+        } else if self.waiting.is_own_open() {
+            if let Some((purpose, path)) = self.waiting.ui(ctx) {
+                self.take_answer(&purpose, path);
+            }
         } else if self.is_help_open && dialogs::help_ui(ctx) {
             self.is_help_open = false;
         }
@@ -364,8 +369,11 @@ impl App {
         let paths: Vec<PathBuf> =
             ctx.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_path_buf()).collect());
         for path in paths {
-            if path.is_dir() {
-                self.set_data_folder(path, false);
+            if self.waiting.take_dropped(&path) {
+                // It is what the open dialog asks for.
+            } else if path.is_dir() {
+                let is_idx = crate::data::IdxSource::lies_in(&path);
+                self.set_data_folder(path, is_idx);
             } else if super::export::is_picture(&path) {
                 self.looker.offer(crate::engine::protocol::ImageRef::File(path));
                 self.show_panel("feature-maps");

@@ -132,20 +132,26 @@ impl App {
 
     /// Takes the answer of a file dialog, once there is one.
     pub(super) fn answers(&mut self) {
-        match self.waiting.answer() {
-            Some((Purpose::Open, path)) => self.open_file(path),
-            // The dialog has asked whether an existing file may be replaced.
-            Some((Purpose::Save(serial, _), path)) => self.write_file(serial, path),
-            Some((Purpose::Data(idx), path)) => self.set_data_folder(path, idx),
-            Some((Purpose::Export(_), path)) => self.desk.export_to(path),
-            Some((Purpose::Image, path)) => self.looker.offer(ImageRef::File(path)),
-            Some((Purpose::Picture(_), path)) => self.exports.write(path),
-            None => {}
+        if let Some((purpose, path)) = self.waiting.answer() {
+            self.take_answer(&purpose, path);
         }
         match self.exports.outcome() {
             Some(Ok(done)) => self.message = Some(Message::new(done)),
             Some(Err(error)) => self.failure = Some(("This file was not written".into(), error)),
             None => {}
+        }
+    }
+
+    /// Does with a chosen path what it was asked for.
+    pub(super) fn take_answer(&mut self, purpose: &Purpose, path: PathBuf) {
+        match purpose {
+            Purpose::Open => self.open_file(path),
+            // The dialog has asked whether an existing file may be replaced.
+            Purpose::Save(serial, _) => self.write_file(*serial, path),
+            Purpose::Data(idx) => self.set_data_folder(path, *idx),
+            Purpose::Export(_) => self.desk.export_to(path),
+            Purpose::Image => self.looker.offer(ImageRef::File(path)),
+            Purpose::Picture(_) => self.exports.write(path),
         }
     }
 

@@ -70,6 +70,13 @@ pub const ALL: &[Spec] = &[
     window("save", "Save", "Write the network to its file", &[ctrl(Key::S)]),
     window("save_as", "Save as…", "Write the network to another file", &[ctrl_shift(Key::S)]),
     window("close", "Close tab", "Close the network in front", &[ctrl(Key::W)]),
+    window(
+        "mnist_folder",
+        "MNIST folder…",
+        "Learn from a folder with the four files of MNIST or Fashion-MNIST, packed or not",
+        &[],
+    ),
+    window("photo_folder", "Photo folder…", "Learn from a folder with one folder of pictures per class", &[]),
     window("undo", "Undo", "Take back the last change of the network", &[ctrl(Key::Z)]),
     window("redo", "Redo", "Make the undone change again", &[ctrl_shift(Key::Z), ctrl(Key::Y)]),
     window("train", "Train", "Train the network on its data, or go on after a pause", &[ctrl(Key::Enter)]),
@@ -87,7 +94,7 @@ pub const ALL: &[Spec] = &[
     window("find", "Find layer…", "Find a layer of the network by name or kind, also inside groups", &[ctrl(Key::F)]),
     window("find_next", "Find next", "Show the next layer that was found", &[plain(Key::F3)]),
     window("next_problem", "Next problem", "Show the next error or warning of the network", &[plain(Key::F8)]),
-    window("map", "Map of the network", "Show or hide the small map of a network that is not all in sight", &[]),
+    window("map", "Minimap", "Show or hide the small map of a network that is not all in sight", &[]),
     window("lower", "Lower panels", "Show or hide the panels below the network", &[ctrl(Key::J)]),
     window("network", "Network", "Show or hide the network above the panels", &[ctrl_shift(Key::J)]),
     window("preferences", "Preferences…", "Colours, scale and motion of the window", &[ctrl(Key::Comma)]),
@@ -107,6 +114,12 @@ pub const ALL: &[Spec] = &[
         "reduce_memory",
         "Reduce memory…",
         "Show what would make training need less memory, each with its planned figure",
+        &[],
+    ),
+    window(
+        "histograms",
+        "Histograms and dead channels",
+        "Show how weights, activations and gradients of the layers are spread, and which channels give nothing but zero",
         &[],
     ),
     window("check_device", "Check device…", "Compare the chosen device with the CPU on small fixed cases", &[]),
@@ -233,8 +246,21 @@ pub const TOPICS: &[(&str, &[&str])] = &[
         ],
     ),
     ("Train", &["train", "pause", "stop", "stop_best", "find_rate", "enqueue", "reduce_memory", "check_device"]),
-    ("Feature maps", &["maps_channel", "maps_layer", "maps_cell", "maps_back"]),
-    ("Files", &["new", "open", "save", "save_as", "close", "copy_cost_csv", "copy_cost_markdown"]),
+    ("Feature maps", &["maps_channel", "maps_layer", "maps_cell", "maps_back", "histograms"]),
+    (
+        "Files",
+        &[
+            "new",
+            "open",
+            "save",
+            "save_as",
+            "close",
+            "mnist_folder",
+            "photo_folder",
+            "copy_cost_csv",
+            "copy_cost_markdown",
+        ],
+    ),
 ];
 /// The topic of all other commands.
 pub const OTHER: &str = "Other";
@@ -300,6 +326,8 @@ pub fn ui_command(id: &str) -> Option<UiCommand> {
     Some(match id {
         "new" => UiCommand::New,
         "open" => UiCommand::Open(None),
+        "mnist_folder" => UiCommand::ChooseData { idx: true },
+        "photo_folder" => UiCommand::ChooseData { idx: false },
         "save" => UiCommand::Save,
         "save_as" => UiCommand::SaveAs,
         "undo" => UiCommand::Undo,

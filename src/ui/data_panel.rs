@@ -4,7 +4,7 @@ use super::atlas::Atlas;
 use super::data_view::{DataState, DataView, Thumb};
 use super::kit;
 use super::theme::{self, Tokens, size};
-use super::{Panel, PanelCx, UiCommand};
+use super::{Panel, PanelCx, UiCommand, command};
 use crate::graph::{DataSource, DataSpec, Edit, Resize};
 use crate::text;
 use egui::{Color32, Rect, RichText, ScrollArea, Sense, Ui, Vec2, vec2};
@@ -79,13 +79,13 @@ impl DataPanel {
             if digits.on_hover_text("Ten digits drawn at run time; needs no files").clicked() && !is_digits {
                 spec.source = DataSource::Digits;
             }
-            let idx = ui.selectable_label(matches!(source, DataSource::Idx { .. }), "MNIST folder…");
-            if idx.on_hover_text("A folder with the four files of MNIST or Fashion-MNIST, packed or not").clicked() {
-                out.push(UiCommand::ChooseData { idx: true });
-            }
-            let folder = ui.selectable_label(matches!(source, DataSource::Folder { .. }), "Photo folder…");
-            if folder.on_hover_text("A folder with one folder of pictures per class").clicked() {
-                out.push(UiCommand::ChooseData { idx: false });
+            let (is_idx, is_folder) =
+                (matches!(source, DataSource::Idx { .. }), matches!(source, DataSource::Folder { .. }));
+            for (id, is_chosen) in [("mnist_folder", is_idx), ("photo_folder", is_folder)] {
+                let label = command::find(id).map_or("", |spec| spec.label);
+                if ui.selectable_label(is_chosen, label).on_hover_text(command::hover_text(ui.ctx(), id)).clicked() {
+                    out.extend(command::ui_command(id));
+                }
             }
             ui.separator();
             let [train, validation, test] = cx.data.counts.map(|count| text::count(count as u64));

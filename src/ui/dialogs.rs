@@ -2,6 +2,7 @@
 
 use super::command;
 use super::kit;
+use super::path_dialog::PathDialog;
 use super::theme::{Tokens, size};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
@@ -23,96 +24,163 @@ pub enum Purpose {
     Export(String),
 }
 
+/// What is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// A file to read.
+    File,
+    /// A folder to read.
+    Folder,
+    /// A file to write.
+    Place,
+}
+
+/// Endings of pictures that can be read.
+pub(super) const PICTURES: [&str; 8] = ["png", "jpg", "jpeg", "bmp", "gif", "webp", "tif", "tiff"];
+
+impl Purpose {
+    /// Title of the dialog.
+    pub(super) fn title(&self) -> &'static str {
+        match self {
+            Self::Open => "Open network",
+            Self::Save(..) => "Save network",
+            Self::Export(_) => "Export",
+            Self::Image => "Picture to look at",
+            Self::Picture(_) => "Save as",
+            Self::Data(true) => "Folder with MNIST's four files",
+            Self::Data(false) => "Folder with one folder of photos per class",
+        }
+    }
+
+    /// What is chosen in it.
+    pub(super) fn wanted(&self) -> Wanted {
+        match self {
+            Self::Open | Self::Image => Wanted::File,
+            Self::Data(_) => Wanted::Folder,
+            Self::Save(..) | Self::Export(_) | Self::Picture(_) => Wanted::Place,
+        }
+    }
+
+    /// The suggested name of what is written.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Save(_, name) | Self::Export(name) | Self::Picture(name) => name,
+            Self::Open | Self::Image | Self::Data(_) => "",
+        }
+    }
+
+    /// What kind of file it is, and its endings; none for folders.
+    pub(super) fn kind(&self) -> Option<(String, Vec<&str>)> {
+        match self {
+            Self::Open | Self::Save(..) => Some(("Striate network".into(), vec!["json"])),
+            Self::Image => Some(("Pictures".into(), PICTURES.to_vec())),
+            Self::Export(name) | Self::Picture(name) => {
+                let ending = name.rsplit_once('.')?.1;
+                Some((ending.to_uppercase(), vec![ending]))
+            }
+            Self::Data(_) => None,
+        }
+    }
+}
+
 /// Asks a person for a file or folder.
 pub trait FileDialogs {
-    /// Opens the dialog; the answer comes to `reply`, `None` if cancelled. Must not wait.
+    /// Opens the dialog; the answer comes to `reply`. Must not wait.
     fn ask(&mut self, purpose: &Purpose, frame: &eframe::Frame, reply: Reply);
+}
+
+/// What came of a dialog.
+enum Outcome {
+    Chosen(PathBuf),
+    Cancelled,
+    /// There can be no dialog; why not.
+    Refused(String),
 }
 
 /// Where the answer goes.
 pub struct Reply {
-    sender: SyncSender<Option<PathBuf>>,
+    sender: SyncSender<Outcome>,
     ctx: egui::Context,
 }
 
 impl Reply {
-    /// Gives the answer.
+    /// Gives the answer; `None` if cancelled.
     pub fn send(self, path: Option<PathBuf>) {
+        self.tell(path.map_or(Outcome::Cancelled, Outcome::Chosen));
+    }
+
+    /// Says that no dialog can be shown, and why: the window then asks for a path itself.
+    pub fn refuse(self, reason: impl Into<String>) {
+        self.tell(Outcome::Refused(reason.into()));
+    }
+
+    fn tell(self, outcome: Outcome) {
         // The window may have closed meanwhile.
-        let _ = self.sender.send(path);
+        let _ = self.sender.send(outcome);
         self.ctx.request_repaint();
     }
 }
 
 /// A question that waits for its answer; one at a time.
 #[derive(Default)]
-pub struct Waiting(Option<(Purpose, Receiver<Option<PathBuf>>)>);
+pub struct Waiting {
+    asked: Option<(Purpose, Receiver<Outcome>)>,
+    /// The window's own dialog, where the system has none.
+    own: Option<PathDialog>,
+    /// The folder that was chosen from last.
+    folder: Option<PathBuf>,
+}
 
 impl Waiting {
     /// Asks, unless a question is open already.
     pub fn ask(&mut self, purpose: Purpose, dialogs: &mut dyn FileDialogs, frame: &eframe::Frame, ctx: &egui::Context) {
-        if self.0.is_some() {
+        if self.is_open() {
             return;
         }
         let (sender, inbox) = sync_channel(1);
         dialogs.ask(&purpose, frame, Reply { sender, ctx: ctx.clone() });
-        self.0 = Some((purpose, inbox));
+        self.asked = Some((purpose, inbox));
     }
 
     /// Whether a question waits for its answer.
     pub fn is_open(&self) -> bool {
-        self.0.is_some()
+        self.asked.is_some() || self.own.is_some()
     }
 
-    /// The answer, once there is one.
+    /// Whether the window itself asks for a path.
+    pub(super) fn is_own_open(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// Draws the window's own dialog, if that is the one in which is asked; the path that was chosen there.
+    pub(super) fn ui(&mut self, ctx: &egui::Context) -> Option<(Purpose, PathBuf)> {
+        let chosen = self.own.as_mut()?.ui(ctx)?;
+        let own = self.own.take()?;
+        let path = chosen?;
+        self.folder = path.parent().map(std::path::Path::to_path_buf);
+        Some((own.purpose, path))
+    }
+
+    /// Takes what was dropped on the window as the answer of its own dialog; whether that is open.
+    pub(super) fn take_dropped(&mut self, path: &std::path::Path) -> bool {
+        self.own.as_mut().map(|own| own.fill(path)).is_some()
+    }
+
+    /// The answer of the system's dialog, once there is one.
     pub fn answer(&mut self) -> Option<(Purpose, PathBuf)> {
-        let (purpose, inbox) = self.0.take()?;
+        let (purpose, inbox) = self.asked.take()?;
         match inbox.try_recv() {
-            Ok(path) => path.map(|path| (purpose, path)),
-            Err(TryRecvError::Empty) => {
-                self.0 = Some((purpose, inbox));
+            Ok(Outcome::Chosen(path)) => Some((purpose, path)),
+            Ok(Outcome::Refused(reason)) => {
+                self.own = Some(PathDialog::new(purpose, reason, self.folder.clone()));
                 None
             }
-            Err(TryRecvError::Disconnected) => None,
+            Err(TryRecvError::Empty) => {
+                self.asked = Some((purpose, inbox));
+                None
+            }
+            Ok(Outcome::Cancelled) | Err(TryRecvError::Disconnected) => None,
         }
-    }
-}
-
-/// A dialog that waits for its person.
-type Answering = std::pin::Pin<Box<dyn Future<Output = Option<rfd::FileHandle>> + Send>>;
-
-/// The system's own dialogs.
-#[derive(Debug, Default)]
-pub struct SystemDialogs;
-
-impl FileDialogs for SystemDialogs {
-    fn ask(&mut self, purpose: &Purpose, frame: &eframe::Frame, reply: Reply) {
-        let dialog = rfd::AsyncFileDialog::new().set_parent(frame);
-        let networks = |dialog: rfd::AsyncFileDialog| dialog.add_filter("Striate network", &["json"]);
-        // The dialog is made here, on the main thread, as some systems demand; its own thread only waits.
-        let answer: Answering = match purpose {
-            Purpose::Open => Box::pin(networks(dialog).set_title("Open network").pick_file()),
-            Purpose::Save(_, name) => {
-                Box::pin(networks(dialog).set_title("Save network").set_file_name(name.as_str()).save_file())
-            }
-            Purpose::Export(name) => {
-                let kind = name.rsplit('.').next().unwrap_or_default();
-                let dialog = dialog.add_filter(kind.to_uppercase(), &[kind]).set_title("Export");
-                Box::pin(dialog.set_file_name(name.as_str()).save_file())
-            }
-            Purpose::Image => {
-                let pictures = ["png", "jpg", "jpeg", "bmp", "gif", "webp", "tif", "tiff"];
-                Box::pin(dialog.add_filter("Pictures", &pictures).set_title("Picture to look at").pick_file())
-            }
-            Purpose::Picture(name) => Box::pin(dialog.set_title("Save as").set_file_name(name.as_str()).save_file()),
-            Purpose::Data(true) => Box::pin(dialog.set_title("Folder with MNIST's four files").pick_folder()),
-            Purpose::Data(false) => {
-                Box::pin(dialog.set_title("Folder with one folder of photos per class").pick_folder())
-            }
-        };
-        let wait = move || reply.send(pollster::block_on(answer).map(|file| file.path().to_owned()));
-        // Without the thread the reply is dropped, which counts as cancelled.
-        let _ = std::thread::Builder::new().name("striate-dialog".into()).spawn(wait);
     }
 }
 

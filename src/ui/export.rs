@@ -110,7 +110,7 @@ fn write(export: &Export, path: &Path) -> Result<(), String> {
 /// Whether a file is a picture, by its ending.
 pub fn is_picture(path: &Path) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
-    ["png", "jpg", "jpeg", "bmp", "gif", "webp", "tif", "tiff"].contains(&ending.as_str())
+    super::dialogs::PICTURES.contains(&ending.as_str())
 }
 
 #[cfg(test)]

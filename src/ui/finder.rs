@@ -45,15 +45,35 @@ struct Entry {
 
 /// Other words for things, by the first words of their title; the likeliest first. They count less than titles.
 const WORDS: &[(&str, &str)] = &[
-    ("Cost", "ram memory csv bytes parameters macs flops multiply-adds table"),
+    // Panels.
+    ("Network", "canvas cards diagram graph wires architecture model structure"),
+    ("Cost", "ram memory csv bytes parameters params weights macs flops multiply-adds table size"),
+    ("Outline", "tree list layers structure summary groups"),
+    ("Training", "curves loss accuracy charts csv plot epochs progress overfitting"),
+    ("Results", "confusion matrix mistakes errors wrong precision recall f1 classes images accuracy"),
+    ("Runs", "history experiments results csv compare checkpoints stored trained"),
+    (
+        "Data",
+        "dataset images mnist photos pictures digits examples classes augmentation split validation test preprocessing",
+    ),
+    (
+        "Feature maps",
+        "maps activations channels patches strongest filters kernels convolution visualize explain saliency attention \
+         receptive field image draw pad",
+    ),
+    ("Problems", "errors warnings diagnostics red fix mistakes"),
+    ("Log", "messages output console errors engine worker"),
+    // Commands and settings.
+    ("Histograms and dead channels", "dead filters units neurons relu zero weights gradients activations distribution"),
+    ("MNIST folder", "data dataset images digits fashion idx open import"),
+    ("Photo folder", "photos pictures images dataset data own classes open import"),
+    ("Minimap", "map overview"),
     ("Reduce memory", "save ram smaller out of memory oom remedies"),
     ("Element type", "f16 f32 half float precision dtype fp16 fp32"),
     ("Frozen of", "freeze unfreeze trainable fixed"),
     ("Freeze", "frozen unfreeze trainable fixed"),
     ("Colour of the cards", "color coloring colouring metric heatmap legend"),
     ("Preferences", "theme dark light scale settings color colours"),
-    ("Training", "curves loss accuracy charts csv"),
-    ("Runs", "history experiments results csv"),
     ("Bypass", "skip disable mute"),
     ("Delete", "remove"),
     ("Expand", "ungroup"),
@@ -61,6 +81,8 @@ const WORDS: &[(&str, &str)] = &[
     ("Find learning rate", "lr finder range"),
     ("Learning rate", "lr step"),
     ("Undo", "revert back"),
+    ("Check device", "gpu cuda vulkan test"),
+    ("Keys and help", "shortcuts keyboard manual"),
 ];
 
 /// The other words of a title.
@@ -359,6 +381,47 @@ mod tests {
         finder.query = "zzz".into();
         finder.search();
         assert!(finder.found.is_empty());
+    }
+
+    #[test]
+    fn every_panel_is_found_by_the_words_of_a_learner() {
+        let panels = crate::ui::all_panels();
+        let entry = |title: &str, kind| Entry {
+            title: title.into(),
+            kind,
+            detail: String::new(),
+            keys: String::new(),
+            icon: "panel",
+            action: Action::Command("fit"),
+            words: if kind == "Add layer" { String::new() } else { words(title).to_owned() },
+        };
+        let mut entries: Vec<Entry> = command::ALL.iter().map(|spec| entry(spec.label, "Command")).collect();
+        entries.extend(Layer::all().iter().map(|layer| entry(layer.about().name, "Add layer")));
+        entries.extend(panels.iter().map(|panel| entry(panel.title(), "Show panel")));
+        for panel in &panels {
+            assert!(!words(panel.title()).is_empty(), "{} has no other words", panel.title());
+        }
+        for (query, title) in [
+            ("map", "Feature maps"),
+            ("maps", "Feature maps"),
+            ("activations", "Feature maps"),
+            ("patch", "Feature maps"),
+            ("strong", "Feature maps"),
+            ("dead", "Histograms and dead channels"),
+            ("minimap", "Minimap"),
+            ("mnist", "MNIST folder…"),
+            ("photos", "Photo folder…"),
+            ("confusion", "Results"),
+            ("curves", "Training"),
+            ("dataset", "Data"),
+            ("errors", "Problems"),
+            ("canvas", "Network"),
+        ] {
+            let mut finder = Finder { query: query.into(), entries: entries.clone(), ..Finder::default() };
+            finder.search();
+            let first = finder.found.first().and_then(|(at, _)| finder.entries.get(*at));
+            assert_eq!(first.map(|entry| entry.title.as_str()), Some(title), "{query}");
+        }
     }
 
     #[test]

@@ -14,6 +14,8 @@ const WORD: i32 = 10;
 const START: i32 = 6;
 /// More for a letter right behind the last one.
 const RUN: i32 = 12;
+/// More for letters that stand together at the start of a word: "map" means feature maps before max pooling.
+const WHOLE: i32 = 10;
 /// Less for every letter that was left out in between, up to a limit.
 const GAP: i32 = 1;
 const MOST_GAP: i32 = 20;
@@ -73,6 +75,9 @@ fn from(wanted: &[char], letters: &[char], folded: &[char], start: usize, jumps:
         hit.at.push(next);
         last = next;
     }
+    if last - start + 1 == wanted.len() && wanted.len() > 1 && is_word_start(letters, start) {
+        hit.score += WHOLE;
+    }
     Some(hit)
 }
 
@@ -102,6 +107,7 @@ mod tests {
         assert_eq!(first("gap", &["Global average pooling", "Group normalization apart"]), "Global average pooling");
         assert_eq!(first("save", &["Stop and keep best, average", "Save", "Save as…"]), "Save");
         assert_eq!(first("conv", &["Transposed conv", "Conv2D", "Continue over"]), "Conv2D");
+        assert_eq!(first("map", &["Max pooling", "Feature maps", "Minimap"]), "Feature maps");
         assert_eq!(first("lr", &["Colour", "Learning rate"]), "Learning rate");
     }
 

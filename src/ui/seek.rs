@@ -4,7 +4,7 @@ use super::app::App;
 use super::command;
 use super::finder::Action;
 use super::status::Message;
-use super::{UiCommand, fields, inspector, preferences, problems};
+use super::{UiCommand, fields, inspector, maps, preferences, problems};
 use egui::Context;
 use std::sync::Arc;
 
@@ -22,6 +22,10 @@ impl App {
             }
             "next_problem" => self.next_problem(out),
             "preferences" => self.is_preferences_open = true,
+            "histograms" => {
+                out.push(UiCommand::ShowPanel("feature-maps"));
+                maps::show_histograms(ctx);
+            }
             "map" => {
                 self.prefs.shows_map = !preferences::shows_map(ctx);
                 self.apply_preferences(ctx);

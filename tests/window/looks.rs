@@ -286,9 +286,9 @@ fn cards_are_coloured_by_a_figure_with_a_legend() {
 fn the_map_shows_while_not_everything_is_in_sight_and_moves_the_view() {
     let mut opened = open("lenet5");
     let window = &mut opened.window;
-    assert!(window.query_by_label("Map of the network").is_none());
+    assert!(window.query_by_label("Minimap").is_none());
     near(window, "input, Input");
-    let map = window.get_by_label("Map of the network").rect();
+    let map = window.get_by_label("Minimap").rect();
     let before = window.get_by_label_contains("input, Input").rect();
     let below = map.center_bottom() - vec2(0.0, 6.0);
     window.hover_at(below);
@@ -298,8 +298,8 @@ fn the_map_shows_while_not_everything_is_in_sight_and_moves_the_view() {
     steps(window, 4);
     let hidden = window.query_by_label_contains("input, Input").is_none_or(|card| card.rect().top() < before.top());
     assert!(hidden, "the view did not move down");
-    ask(window, "map of the network");
-    assert!(window.query_by_label("Map of the network").is_none());
+    ask(window, "minimap");
+    assert!(window.query_by_label("Minimap").is_none());
 }
 
 #[test]
@@ -316,7 +316,7 @@ fn preferences_change_the_window_and_escape_closes_them() {
     steps(window, 4);
     assert!(window.query_by_label("Map of large networks").is_none());
     near(window, "input, Input");
-    assert!(window.query_by_label("Map of the network").is_none());
+    assert!(window.query_by_label("Minimap").is_none());
 }
 
 /// A real engine measures LeNet-5; every layer with weights takes some time.

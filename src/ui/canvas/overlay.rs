@@ -211,7 +211,7 @@ pub(super) fn map(ui: &mut Ui, scene: &Scene, view: &mut View, canvas: Rect, tin
         canvas.right_bottom() - vec2(size::STEP, 46.0),
     );
     let response = ui.interact(frame, ui.scope_id().with("map"), Sense::click_and_drag());
-    response.widget_info(|| WidgetInfo::labeled(Role::ScrollBar, true, "Map of the network"));
+    response.widget_info(|| WidgetInfo::labeled(Role::ScrollBar, true, "Minimap"));
     let origin = frame.center() - (world.center().to_vec2() * scale);
     let to_map = |at: Pos2| origin + at.to_vec2() * scale;
     let pressed = response.interact_pointer_pos().filter(|_| response.dragged() || response.clicked());

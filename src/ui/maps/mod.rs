@@ -71,6 +71,12 @@ struct Goal {
     cell: Cell,
 }
 
+/// Shows the histograms when the panel is drawn next.
+pub(super) fn show_histograms(ctx: &egui::Context) {
+    ctx.data_mut(|data| data.insert_temp(egui::Id::unique("maps-histograms"), true));
+    ctx.request_repaint();
+}
+
 /// What the textures hold.
 type Key3 = (u64, bool, Colors);
 
@@ -180,6 +186,9 @@ impl Panel for MapsPanel {
         let Some(layer) = cx.document.graph.name_path(&ids) else { return };
         self.take_pictures(cx, ui);
         self.follow(&layer);
+        if ui.data_mut(|data| data.remove_temp::<bool>(egui::Id::unique("maps-histograms"))).is_some() {
+            self.mode = Mode::Spread;
+        }
         self.passes = passes(cx, node);
         self.bar_ui(cx, node, ui, out);
         if let Some(source) = &self.passes {
