@@ -456,6 +456,7 @@ impl App {
 
 impl eframe::App for App {
     fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
+        super::window_size::settle(ctx);
         self.session.drain();
         self.follow_system(ctx);
         self.runs_logic(ctx);

@@ -81,6 +81,7 @@ mod train_action;
 pub mod training_panel;
 mod trouble;
 mod why;
+mod window_size;
 pub mod workspace;
 
 pub use app::{App, Options};
