@@ -61,6 +61,12 @@ impl Panel for DataPanel {
     }
 }
 
+/// A caption that goes to the next line as a whole.
+fn whole(ui: &mut Ui, text: impl Into<String>) -> egui::Response {
+    let color = Tokens::of(ui).text_weak;
+    ui.add(egui::Label::new(RichText::new(text).color(color)).extend())
+}
+
 fn column(ui: &mut Ui, id: &str, room: Vec2, add: impl FnOnce(&mut Ui)) {
     ui.allocate_ui_with_layout(room, egui::Layout::top_down(egui::Align::Min), |ui| {
         ui.set_min_size(room);
@@ -93,13 +99,13 @@ impl DataPanel {
                 if !is_digits {
                     ui.label(&cx.data.name);
                 }
-                kit::weak(ui, format!("{train} train, {validation} validation, {test} test"))
+                whole(ui, format!("{train} train, {validation} validation, {test} test"))
                     .on_hover_text("Images for training, for judging each epoch, and for judging the finished network");
                 ui.separator();
             }
             gesture = self.splits_ui(ui, &mut spec);
             ui.separator();
-            kit::weak(ui, "Nothing leaves this computer.")
+            whole(ui, "Nothing leaves this computer.")
                 .on_hover_text("Images are read from this computer and stay on it. Original files are never changed");
         });
         if spec != cx.document.data {

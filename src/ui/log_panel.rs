@@ -28,7 +28,8 @@ impl Panel for LogPanel {
             return;
         }
         ui.horizontal(|ui| {
-            kit::weak(ui, format!("{} lines", crate::text::count(cx.log.len() as u64)));
+            let lines = if cx.log.len() == 1 { "line" } else { "lines" };
+            kit::weak(ui, format!("{} {lines}", crate::text::count(cx.log.len() as u64)));
             if ui.button("Copy log").on_hover_text("Put all lines on the clipboard").clicked() {
                 out.push(UiCommand::Copy(cx.log.join("\n")));
             }

@@ -290,9 +290,26 @@ fn trimmed(value: f64) -> String {
 
 /// A learning rate as people write it.
 pub(in crate::ui) fn rate_text(rate: f64) -> String {
-    if rate >= 1e-4 {
+    // Weights of 32 bits feel nothing of a step this small: the end of a schedule that falls to 0 is 0.
+    if rate < 1e-8 {
+        "0".into()
+    } else if rate >= 1e-4 {
         format!("{rate:.5}").trim_end_matches('0').trim_end_matches('.').to_owned()
     } else {
         format!("{rate:.2e}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The last of 1,688 steps on a cosine from 0.001 to 0 has 0.0005 · (1 + cos(π · 1687 / 1688)) = 8.66e-10.
+    #[test]
+    fn a_rate_that_has_fallen_to_nothing_is_written_as_nothing() {
+        let last = 0.0005 * (1.0 + (std::f64::consts::PI * 1_687.0 / 1_688.0).cos());
+        assert_eq!(rate_text(last), "0");
+        assert_eq!(rate_text(0.0), "0");
+        assert_eq!((rate_text(0.001), rate_text(3e-6)), ("0.001".into(), "3.00e-6".into()));
     }
 }
