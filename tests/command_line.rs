@@ -52,7 +52,7 @@ fn a_network_is_trained_resumed_measured_and_asked() {
     let picture =
         image::GrayImage::from_fn(28, 28, |x, y| image::Luma([if x == 14 && (4..24).contains(&y) { 255 } else { 0 }]));
     picture.save(at.join("one.png")).unwrap();
-    let answers = json(&striate(at, &[&["predict", run, "one.png", "test:0", "--json"][..], &cpu].concat()));
+    let answers = json(&striate(at, &[&["predict", run, "one.png", "test:1", "--json"][..], &cpu].concat()));
     let rows = answers.as_array().unwrap();
     assert_eq!(rows.len(), 2);
     for row in rows {

@@ -46,7 +46,7 @@ pub(super) struct EvalArgs {
 pub(super) struct PredictArgs {
     /// A run folder, or a weight file of Striate's.
     run: PathBuf,
-    /// Pictures; or test:5 for image 5 of a split of the run's data.
+    /// Pictures; or test:5 for image 5 of a split of the run's data, numbered from 1 as in the window.
     #[arg(required = true)]
     images: Vec<String>,
     /// How many classes to give.
@@ -66,7 +66,7 @@ pub(super) struct PredictArgs {
 pub(super) struct ProbeArgs {
     /// A run folder, or a weight file of Striate's.
     run: PathBuf,
-    /// A picture; or test:5 for image 5 of a split of the run's data.
+    /// A picture; or test:5 for image 5 of a split of the run's data, numbered from 1 as in the window.
     image: String,
     /// Path of the layer, such as conv1 or stage1.0.conv2.
     #[arg(long)]
@@ -86,12 +86,13 @@ fn split(text: &str) -> Result<Split, String> {
     Split::from_id(text).ok_or_else(|| format!("A split must be train, validation or test. Received {text:?}."))
 }
 
-fn image(text: &str) -> ImageRef {
-    let item = text.split_once(':').and_then(|(split, index)| Some((Split::from_id(split)?, index.parse().ok()?)));
-    match item {
-        Some((split, index)) => ImageRef::Item { split, index },
-        None => ImageRef::File(absolute(Path::new(text))),
-    }
+fn image(text: &str) -> Result<ImageRef> {
+    let item = text.split_once(':').and_then(|(split, number)| Some((Split::from_id(split)?, number.parse().ok()?)));
+    let Some((split, number)) = item else { return Ok(ImageRef::File(absolute(Path::new(text)))) };
+    let Some(index) = u64::checked_sub(number, 1) else {
+        bail!("The number of an image must be from 1 on. Received {text}.");
+    };
+    Ok(ImageRef::Item { split, index })
 }
 
 /// The worker may stand elsewhere.
@@ -195,14 +196,15 @@ fn eval_text(report: &EvaluateReport) -> String {
     for mistake in &report.worst {
         let (truth, guess) = (class(report, mistake.truth), class(report, mistake.guess));
         let share = 100.0 * mistake.probability;
-        let _ = writeln!(text, "  {}:{}  is {truth}, taken for {guess} ({share:.1} %)", report.split, mistake.index);
+        let _ =
+            writeln!(text, "  {}:{}  is {truth}, taken for {guess} ({share:.1} %)", report.split, mistake.index + 1);
     }
     text
 }
 
 /// `striate predict`: the text, and whether every picture was read.
 pub(super) fn predict(args: &PredictArgs) -> Result<(String, bool)> {
-    let images = args.images.iter().map(|text| image(text)).collect();
+    let images = args.images.iter().map(|text| image(text)).collect::<Result<_>>()?;
     let request = PredictRequest { id: 1, network: stored(&args.run)?, images, top: args.top.max(1) };
     let client = Client::connect(&args.device, None)?;
     let answers = client
@@ -246,8 +248,10 @@ fn predict_text(name: &str, answer: &Prediction) -> String {
 
 /// `striate probe`.
 pub(super) fn probe(args: &ProbeArgs) -> Result<String> {
-    let request =
-        ProbeRequest { network: stored(&args.run)?, ..ProbeRequest::new(image(&args.image), vec![args.layer.clone()]) };
+    let request = ProbeRequest {
+        network: stored(&args.run)?,
+        ..ProbeRequest::new(image(&args.image)?, vec![args.layer.clone()])
+    };
     let client = Client::connect(&args.device, None)?;
     let report = client
         .ask(Command::Probe(Box::new(request)), |event| match event {

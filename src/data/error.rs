@@ -198,9 +198,9 @@ pub enum DataError {
 #[derive(Debug, thiserror::Error)]
 pub enum ItemError {
     /// The index is past the end.
-    #[error("An item's number must be below {len}. Received {index}.")]
+    #[error("The number of an image must be from 1 to {len}. Received {}.", index + 1)]
     NoSuchItem {
-        /// The index.
+        /// The index; a person counts from 1.
         index: usize,
         /// Number of items.
         len: usize,

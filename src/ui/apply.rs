@@ -163,6 +163,7 @@ impl App {
             revision: front.revision(),
             serial: front.serial,
             classes: &self.loader.view().classes,
+            counts: self.loader.counts(front.history.document()),
         };
         self.looker.ask(look, &mut self.session, &asked, ctx);
     }

@@ -29,6 +29,13 @@ impl Loader {
         &self.view
     }
 
+    /// How many images the data of a document have for training, validation and test, if those are the ones that are open.
+    pub(super) fn counts(&self, document: &Document) -> Option<[u64; 3]> {
+        let is_of = |(spec, _, seed): &Key| *spec == document.data && *seed == document.seed;
+        let is_open = self.view.state == DataState::Open && self.key.as_ref().is_some_and(is_of);
+        is_open.then(|| self.view.counts.map(|count| count as u64))
+    }
+
     /// Whether a thread is at work.
     pub(super) fn is_busy(&self) -> bool {
         self.waiting.is_some()

@@ -1,6 +1,7 @@
 //! What is looked at inside a network, and what came back. Plain data; asked for by panels, answered by `looker`.
 
 use crate::engine::protocol::{self, Cell, ExplainReport, ImageRef, SenseReport, SpreadReport};
+use crate::graph::DataSource;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -89,6 +90,8 @@ pub struct Look {
     pub layer: String,
     /// Which image.
     pub image: ImageRef,
+    /// The data that its number is meant in.
+    pub data: Option<DataSource>,
     /// Filters are shown over this input channel.
     pub filter_channel: Option<u32>,
     /// The cell to be explained.
@@ -193,6 +196,15 @@ impl ProbeView {
     }
 }
 
+/// The data that images are taken from: those of the network that is looked into, which may not be the document's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Images {
+    /// Where they come from.
+    pub source: DataSource,
+    /// How many there are for training, validation and test, once known.
+    pub counts: Option<[u64; 3]>,
+}
+
 /// Everything that came back from looking, newest of each kind.
 #[derive(Clone, Debug, Default)]
 pub struct LookView {
@@ -214,6 +226,8 @@ pub struct LookView {
     pub stored: Vec<(String, PathBuf)>,
     /// A picture that was chosen, dropped or pasted; another number, another picture.
     pub offered: Option<(u64, ImageRef)>,
+    /// The data of the network that is looked into.
+    pub images: Option<Images>,
     /// The folder of the run that snapshots are read from.
     pub folder: Option<PathBuf>,
 }
@@ -237,6 +251,7 @@ mod tests {
             whose: Whose::Run,
             layer: "c1".into(),
             image: image(0),
+            data: None,
             filter_channel: None,
             cell: Some(Cell::new(1, 2, 3)),
             first_map: 0,

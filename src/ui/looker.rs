@@ -1,15 +1,16 @@
 //! Asks the engine what a look wants to know, one question of a kind at a time, and keeps the answers. Networks that are not
 //! in training are asked of the same worker while it is idle, and of a second one on the CPU while it trains.
 
-use super::look::{Differs, Kind, Look, LookView, Plane, ProbeView, Stale, Whose};
+use super::look::{Differs, Images, Kind, Look, LookView, Plane, ProbeView, Stale, Whose};
 use super::runs::RunState;
 use super::second_engine::SecondEngine;
 use super::session::Session;
 use crate::engine::protocol::{
-    ClassScore, Command, Event, ExplainRequest, NetworkRef, ProbeReport, ProbeRequest, SenseRequest, SpreadRequest,
+    ClassScore, Command, Event, ExplainRequest, ImageRef, NetworkRef, ProbeReport, ProbeRequest, SenseRequest,
+    SpreadRequest,
 };
 use crate::engine::run::RunFolder;
-use crate::graph::Document;
+use crate::graph::{DataSpec, Document};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,6 +23,8 @@ const SLOW_REFRESH: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Images that an effective receptive field is the mean of.
 const SENSED_IMAGES: u32 = 16;
+/// Data whose numbers of images are kept.
+const COUNTED: usize = 8;
 /// Longest list of stored runs.
 const STORED: usize = 50;
 
@@ -59,7 +62,12 @@ pub(super) struct Front<'a> {
     pub(super) serial: u64,
     /// Class names of its data.
     pub(super) classes: &'a [String],
+    /// How many images they have for training, validation and test, once they are open.
+    pub(super) counts: Option<[u64; 3]>,
 }
+
+/// What makes the images of some data what they are.
+type Data = (DataSpec, u64);
 
 /// The asking side.
 #[derive(Debug, Default)]
@@ -76,6 +84,13 @@ pub(super) struct Looker {
     weights: Option<(PathBuf, usize, bool)>,
     classes: Vec<String>,
     offers: u64,
+    /// The data of the network that was asked last, and how many images some have.
+    data: Option<Data>,
+    /// The same of the probe that was asked last.
+    asked_data: Option<Data>,
+    counts: Vec<(Data, [u64; 3])>,
+    /// The data of the stored run that was read last.
+    stored_data: Option<(PathBuf, Option<Data>)>,
 }
 
 impl Looker {
@@ -90,7 +105,7 @@ impl Looker {
     }
 
     /// A picture that a person chose, dropped or pasted.
-    pub(super) fn offer(&mut self, image: crate::engine::protocol::ImageRef) {
+    pub(super) fn offer(&mut self, image: ImageRef) {
         self.offers += 1;
         self.view.offered = Some((self.offers, image));
     }
@@ -102,6 +117,14 @@ impl Looker {
             self.classes = front.classes.to_vec();
         }
         let source = self.source(&look.whose, session, front);
+        self.follow_data(source.as_ref(), session, front);
+        if let (ImageRef::Item { .. }, Some(meant), Some(images)) = (&look.image, &look.data, &self.view.images)
+            && *meant != images.source
+        {
+            // The number is one of other data: the panel knows better in its next frame.
+            ctx.request_repaint();
+            return;
+        }
         self.compare(source.as_ref(), look);
         let Some(source) = source else { return };
         self.view.whose = match &source {
@@ -132,6 +155,40 @@ impl Looker {
         if look.sense.is_none() {
             (self.view.sensed, self.shown[Kind::Sense as usize]) = (None, None);
         }
+    }
+
+    /// Notes which data the images come from, and how many they have if that is known.
+    fn follow_data(&mut self, source: Option<&Source>, session: &Session, front: &Front<'_>) {
+        let of = |document: &Document| (document.data.clone(), document.seed);
+        let data = match source {
+            Some(Source::Fresh(_)) => Some(of(front.document)),
+            Some(Source::Stored(folder, _)) if session.run_of(front.serial).is_none_or(|run| run.folder != *folder) => {
+                if self.stored_data.as_ref().is_none_or(|(known, _)| known != folder) {
+                    let json = RunFolder::open(folder).and_then(|folder| folder.document()).ok();
+                    let document = json.and_then(|json| Document::from_json(&json).ok());
+                    self.stored_data = Some((folder.clone(), document.as_ref().map(of)));
+                }
+                self.stored_data.as_ref().and_then(|(_, data)| data.clone())
+            }
+            _ => Some(of(session.trained_of(front.serial).unwrap_or(front.document))),
+        };
+        if data != self.data {
+            self.data = data;
+        }
+        if let Some(counts) = front.counts {
+            self.count(of(front.document), counts);
+        }
+        let known = self.data.as_ref().and_then(|data| self.counts.iter().find(|(other, _)| other == data));
+        let counts = known.map(|(_, counts)| *counts);
+        self.view.images = self.data.as_ref().map(|(spec, _)| Images { source: spec.source.clone(), counts });
+    }
+
+    fn count(&mut self, data: Data, counts: [u64; 3]) {
+        match self.counts.iter_mut().find(|(other, _)| *other == data) {
+            Some((_, known)) => *known = counts,
+            None => self.counts.insert(0, (data, counts)),
+        }
+        self.counts.truncate(COUNTED);
     }
 
     /// Notes which answers on show are not of what is asked now. Before a run's first step only the look counts.
@@ -254,6 +311,9 @@ impl Looker {
             ctx.request_repaint_after(session.asked_to_look(is_asked));
         }
         let worker = self.pid(source, session);
+        if kind == Kind::Probe {
+            self.asked_data = self.data.clone();
+        }
         let (key, serial) = (Some((source.clone(), look)), front.serial);
         self.asked[kind as usize] = Asked { id, key, at: Some(Instant::now()), step, worker, is_waiting: true, serial };
         Ok(())
@@ -285,6 +345,9 @@ impl Looker {
     fn take(&mut self, event: Event, session: &mut Session) {
         match event {
             Event::Probed(report) if self.answers(Kind::Probe, report.id) => {
+                if let (Some(counts), Some(data)) = (report.counts, self.asked_data.clone()) {
+                    self.count(data, counts);
+                }
                 let view = Arc::new(view(*report, &self.classes));
                 let asked = &self.asked[Kind::Probe as usize];
                 let is_of_run = asked
@@ -358,7 +421,8 @@ fn part(kind: Kind, look: &Look) -> Option<Look> {
         Kind::Sense => look.sense.map(|cell| Look { cell: Some(cell), sense: Some(cell), ..bare }),
         Kind::Spread if look.spread => Some(Look {
             layer: String::new(),
-            image: crate::engine::protocol::ImageRef::Item { split: crate::data::Split::Validation, index: 0 },
+            image: ImageRef::Item { split: crate::data::Split::Validation, index: 0 },
+            data: None,
             spread: true,
             ..bare
         }),
@@ -384,7 +448,11 @@ fn view(report: ProbeReport, classes: &[String]) -> ProbeView {
         filter_inputs: layer.filter_inputs,
         top: report.top.iter().map(|score| (named(score), score.probability)).collect(),
         image: report.input.as_ref().map(|input| Plane::new(input, None)),
-        label: report.label.map(class).unwrap_or_default(),
+        label: if report.label_name.is_empty() {
+            report.label.map(class).unwrap_or_default()
+        } else {
+            report.label_name
+        },
         step: report.step.unwrap_or(0),
         problem: layer.problem,
     }

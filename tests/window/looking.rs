@@ -1,9 +1,12 @@
 //! Looking inside, driven through the real window with a real worker: maps, explanations, images, histograms, the past.
 
-use crate::hand::{Window, answer, button, click, open, options, steps, stop, tab, train, wait};
+use crate::hand::{
+    Window, answer, button, click, click_near, enter, finish, has, network, open, options, picture, steps, stop, tab,
+    train, wait,
+};
 use crate::scratch::scratch;
 use egui::{Key, Modifiers, Role, vec2};
-use egui_kittest::kittest::Queryable as _;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use std::path::Path;
 use striate::ui::Options;
 use striate::ui::dialogs::Purpose;
@@ -328,4 +331,76 @@ fn sums_and_answers_are_in_sight_in_a_window_of_the_usual_size_and_in_a_small_on
             assert!(likeliest.bottom() <= size[1] - 26.0, "{likeliest:?} in {size:?}");
         }
     }
+}
+
+/// MNIST's four files with small noise in them: 200 images to train on and 50 to test on.
+fn small_mnist(folder: &Path) {
+    std::fs::create_dir_all(folder).unwrap();
+    let file = |magic: u32, sizes: &[u32], body: Vec<u8>| {
+        let head = [magic].iter().chain(sizes).flat_map(|number| number.to_be_bytes()).collect::<Vec<u8>>();
+        [head, body].concat()
+    };
+    for (name, count) in [("train", 200_u32), ("t10k", 50)] {
+        let pixels = (0..count * 28 * 28).map(|at| u8::try_from(at * 7 % 251).unwrap()).collect();
+        let images = file(0x0803, &[count, 28, 28], pixels);
+        let labels = file(0x0801, &[count], (0..count).map(|at| u8::try_from(at % 10).unwrap()).collect());
+        std::fs::write(folder.join(format!("{name}-images-idx3-ubyte")), images).unwrap();
+        std::fs::write(folder.join(format!("{name}-labels-idx1-ubyte")), labels).unwrap();
+    }
+}
+
+/// The digits hold 600 images for validation; of the 200 of the other data a tenth, 20, validates.
+#[test]
+fn the_images_and_their_count_are_those_of_the_network_that_is_looked_into() {
+    let folder = scratch();
+    let mnist = folder.path().join("mnist");
+    small_mnist(&mnist);
+    let file = network(folder.path(), "small", 1, &[]);
+    let options = Options {
+        document: Some(file),
+        dialogs: Some(answer(move |purpose| (*purpose == Purpose::Data(true)).then(|| mnist.clone()))),
+        ..options(folder.path())
+    };
+    let mut window = open([1_600.0, 1_000.0], options);
+    wait(&mut window, "the data", |window| !window.state().data().classes.is_empty());
+    train(&mut window, 1);
+    finish(&mut window);
+    tab(&mut window, "Feature maps");
+    wait(&mut window, "the digits", |window| has(window, "of 600"));
+    enter(&mut window, "Image number", "500");
+    let number = |window: &Window| {
+        window.get_by_role_and_label(Role::SpinButton, "Image number").accesskit_node().numeric_value()
+    };
+    let label = |window: &Window| probe(window).map(|probe| probe.label);
+    assert_eq!(number(&window), Some(500.0));
+    // The document gets other data; the run keeps its own.
+    click(&mut window, "Data");
+    click(&mut window, "MNIST folder…");
+    wait(&mut window, "the other data", |window| window.state().data().counts == [180, 20, 50]);
+    tab(&mut window, "Feature maps");
+    steps(&mut window, 4);
+    assert!(has(&window, "of 600") && has(&window, "Of the run's data: built-in digits"));
+    assert_eq!(number(&window), Some(500.0));
+    // What was never trained takes the document's.
+    let choose = |window: &mut Window, whose: &str| {
+        click_near(window, "Weights: ");
+        click(window, whose);
+    };
+    choose(&mut window, "Untrained");
+    wait(&mut window, "the count of the other data", |window| has(window, "of 20"));
+    assert_eq!(number(&window), Some(1.0));
+    let before = label(&window);
+    enter(&mut window, "Image number", "20");
+    wait(&mut window, "the last image", |window| label(window) != before);
+    assert!(!has(&window, "Of the run's data"));
+    picture(&mut window, "images-of-run");
+    // Back again, each has the image that was chosen of it.
+    choose(&mut window, "This network's run");
+    steps(&mut window, 4);
+    assert!(has(&window, "of 600"));
+    assert_eq!(number(&window), Some(500.0));
+    choose(&mut window, "Untrained");
+    steps(&mut window, 4);
+    assert_eq!(number(&window), Some(20.0));
+    assert_eq!(window.state().look().problem, None);
 }

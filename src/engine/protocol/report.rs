@@ -179,6 +179,10 @@ pub struct ProbeReport {
     pub top: Vec<ClassScore>,
     /// What the data says the image is.
     pub label: Option<u32>,
+    /// Name of that class; empty if the data say none.
+    pub label_name: String,
+    /// How many images the data have that the image is from: for training, validation and test.
+    pub counts: Option<[u64; 3]>,
     /// Seconds it took.
     pub secs: f64,
 }

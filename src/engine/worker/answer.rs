@@ -9,7 +9,7 @@ use super::super::run::RunFolder;
 use super::super::weights::read_safetensors;
 use super::super::{EngineError, Network, TrainJob, Trainer, probe, timing};
 use super::WorkerError;
-use crate::data::{Batch, BatchTarget, Dataset, Order, Picture, Preprocessor, load_picture};
+use crate::data::{Batch, BatchTarget, Dataset, Order, Picture, Preprocessor, Split, load_picture};
 use crate::graph::{DataSpec, Document, Target};
 use crate::op::{DType, Program, Shape};
 use crate::plan::{check_head, in_dtype, plan};
@@ -315,6 +315,10 @@ fn says_classes(document: &Document, program: &Program) -> bool {
 pub(super) fn probe(model: &mut Model, request: &ProbeRequest) -> Result<ProbeReport, WorkerError> {
     let start = Instant::now();
     let (batch, label) = one_image(model, &request.image)?;
+    let data = model.dataset.as_ref().filter(|_| matches!(request.image, ImageRef::Item { .. }));
+    let count = |split| data.map_or(0, |data| data.len(split) as u64);
+    let counts = data.map(|_| [Split::Train, Split::Validation, Split::Test].map(count));
+    let label_name = label.zip(data).and_then(|(label, data)| data.classes().get(label as usize).cloned());
     let limits = probe::Limits::of(request);
     let layers = probe::look(model.network(), &batch, &request.layers, limits, request.filter_channel)?;
     let row = if says_classes(&model.document, model.network().program()) {
@@ -330,6 +334,8 @@ pub(super) fn probe(model: &mut Model, request: &ProbeRequest) -> Result<ProbeRe
         layers,
         top: probe::top(&row, &model.classes, 5),
         label,
+        label_name: label_name.unwrap_or_default(),
+        counts,
         secs: start.elapsed().as_secs_f64(),
     })
 }

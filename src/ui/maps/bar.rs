@@ -1,9 +1,9 @@
 //! The bar above the maps: which layer, image and weights, and how values become colours.
 
 use super::scale::{Colors, sheet};
-use super::{MapsPanel, Mode, Source};
+use super::{MapsPanel, Mode, Source, images_of};
 use crate::data::Split;
-use crate::graph::NodeId;
+use crate::graph::{DataSource, NodeId};
 use crate::text;
 use crate::ui::export::Export;
 use crate::ui::kit;
@@ -173,7 +173,6 @@ impl MapsPanel {
                 let hover = "Images of the data; choose one by its number";
                 if ui.selectable_label(self.source == source, split_name(split)).on_hover_text(hover).clicked() {
                     self.source = source;
-                    self.index = 0;
                 }
             }
             let hover = "Draw a digit with the mouse and see what the network makes of it";
@@ -188,30 +187,57 @@ impl MapsPanel {
         combo.response.widget_info(|| labeled(egui::Role::ComboBox, format!("Image: {shown}")));
         combo.response.on_hover_text("Which image the network looks at. Drop or paste a picture to use it");
         if let Source::Data(split) = self.source {
-            let at = [Split::Train, Split::Validation, Split::Test].iter().position(|other| *other == split);
-            let count = at.and_then(|at| cx.data.counts.get(at)).copied().unwrap_or(0) as u64;
-            let last = count.saturating_sub(1);
-            self.index = self.index.min(last);
-            ui.horizontal(|ui| {
-                let previous = ui.add_enabled(self.index > 0, egui::Button::new("‹"));
-                previous.widget_info(|| labeled(egui::Role::Button, "Previous image".into()));
-                if previous.on_hover_text("The image before this one").clicked() {
-                    self.index -= 1;
-                }
-                let mut number = self.index + 1;
-                let drag = egui::DragValue::new(&mut number).range(1..=last + 1).speed(0.2);
-                let hover = "Number of the image; drag, or click and type, or use the arrow keys in the field";
-                let response = ui.add(drag).on_hover_text(hover).accessible_name("Image number");
-                if response.changed() {
-                    self.index = number - 1;
-                }
-                let next = ui.add_enabled(self.index < last, egui::Button::new("›"));
-                next.widget_info(|| labeled(egui::Role::Button, "Next image".into()));
-                if next.on_hover_text("The image after this one").clicked() {
-                    self.index += 1;
-                }
+            self.number_ui(cx, split, ui);
+        }
+    }
+
+    /// The number of the image, counted from 1, and how many there are in the data that it comes from.
+    fn number_ui(&mut self, cx: &PanelCx<'_>, split: Split, ui: &mut Ui) {
+        let data = images_of(cx);
+        let at = [Split::Train, Split::Validation, Split::Test].iter().position(|other| *other == split);
+        let counts = cx.look.images.as_ref().and_then(|images| images.counts);
+        let count = at.zip(counts).and_then(|(at, counts)| counts.get(at).copied());
+        let last = count.map_or(u64::MAX - 1, |count| count.saturating_sub(1));
+        let before = self.place(data, split);
+        let mut index = before.min(last);
+        ui.horizontal(|ui| {
+            let previous = ui.add_enabled(index > 0, egui::Button::new("‹"));
+            previous.widget_info(|| labeled(egui::Role::Button, "Previous image".into()));
+            if previous.on_hover_text("The image before this one").clicked() {
+                index -= 1;
+            }
+            let mut number = index + 1;
+            let drag = egui::DragValue::new(&mut number).range(1..=last + 1).speed(0.2);
+            let hover = "Number of the image; drag, or click and type, or use the arrow keys in the field";
+            let response = ui.add(drag).on_hover_text(hover).accessible_name("Image number");
+            if response.changed() {
+                index = number - 1;
+            }
+            let next = ui.add_enabled(index < last, egui::Button::new("›"));
+            next.widget_info(|| labeled(egui::Role::Button, "Next image".into()));
+            if next.on_hover_text("The image after this one").clicked() {
+                index += 1;
+            }
+            if let Some(count) = count {
                 kit::weak(ui, format!("of {}", text::count(count)));
-            });
+            }
+        });
+        if index != before {
+            self.set_place(data, split, index);
+        }
+        if *data != cx.document.data.source {
+            kit::weak(ui, format!("Of the run's data: {}", source_name(data)))
+                .on_hover_text("The run was trained on other data than the network in front has now");
+        }
+    }
+}
+
+/// Data in short.
+fn source_name(source: &DataSource) -> String {
+    match source {
+        DataSource::Digits => "built-in digits".into(),
+        DataSource::Idx { path } | DataSource::Folder { path } => {
+            path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
         }
     }
 }

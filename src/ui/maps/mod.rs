@@ -20,7 +20,7 @@ use super::look::{Kind, Look, Plane, ProbeView, Whose};
 use super::{Panel, PanelCx, UiCommand};
 use crate::data::Split;
 use crate::engine::protocol::{Cell, ImageRef};
-use crate::graph::{Graph, NodeId};
+use crate::graph::{DataSource, Graph, NodeId};
 use crate::layers::Family;
 use egui::{Key, Modifiers, Ui};
 use history::History;
@@ -84,7 +84,8 @@ type Key3 = (u64, bool, Colors);
 #[derive(Debug)]
 pub struct MapsPanel {
     source: Source,
-    index: u64,
+    /// Which image was chosen of each data, split by split.
+    places: Vec<((DataSource, Split), u64)>,
     pad: Pad,
     whose: Whose,
     mode: Mode,
@@ -125,7 +126,7 @@ impl Default for MapsPanel {
     fn default() -> Self {
         Self {
             source: Source::Data(Split::Validation),
-            index: 0,
+            places: Vec::new(),
             pad: Pad::default(),
             whose: Whose::default(),
             mode: Mode::default(),
@@ -239,8 +240,13 @@ impl Panel for MapsPanel {
                 }
             }
         });
-        out.push(UiCommand::Look(Box::new(self.look())));
+        out.push(UiCommand::Look(Box::new(self.look(images_of(cx)))));
     }
+}
+
+/// Where the images of the network that is looked into come from: a run has its own data.
+fn images_of<'a>(cx: &PanelCx<'a>) -> &'a DataSource {
+    cx.look.images.as_ref().map_or(&cx.document.data.source, |images| &images.source)
 }
 
 /// The layer to look at: the selected one, else the first convolution, else the first layer.
@@ -291,9 +297,22 @@ impl MapsPanel {
         self.sense && self.chosen.is_some()
     }
 
-    fn look(&mut self) -> Look {
+    /// Which image of some data is meant.
+    fn place(&self, data: &DataSource, split: Split) -> u64 {
+        let is_meant = |((of, part), _): &&((DataSource, Split), u64)| of == data && *part == split;
+        self.places.iter().find(is_meant).map_or(0, |(_, index)| *index)
+    }
+
+    fn set_place(&mut self, data: &DataSource, split: Split, index: u64) {
+        match self.places.iter_mut().find(|((of, part), _)| of == data && *part == split) {
+            Some((_, known)) => *known = index,
+            None => self.places.push(((data.clone(), split), index)),
+        }
+    }
+
+    fn look(&mut self, data: &DataSource) -> Look {
         let image = match &self.source {
-            Source::Data(split) => ImageRef::Item { split: *split, index: self.index },
+            Source::Data(split) => ImageRef::Item { split: *split, index: self.place(data, *split) },
             Source::File(path) => ImageRef::File(path.clone()),
             Source::Pasted(image) => image.clone(),
             Source::Drawn => self.pad.image(),
@@ -302,6 +321,7 @@ impl MapsPanel {
             whose: self.whose.clone(),
             layer: self.looked().to_owned(),
             image,
+            data: matches!(self.source, Source::Data(_)).then(|| data.clone()),
             filter_channel: self.filter_channel,
             cell: self
                 .chosen
