@@ -2,7 +2,7 @@
 //!
 //! Layers are matched by name, as their weights are. Pure functions of documents and programs.
 
-use super::{Plan, plan};
+use super::{Named, Plan, plan, regrouped};
 use crate::graph::{Content, Document, Graph, NodeId};
 use crate::op::Program;
 use serde_json::Value;
@@ -238,14 +238,16 @@ impl Kept {
 }
 
 /// Which layers of a program can start with the weights of another: those whose parameters all have path and shape in
-/// common.
+/// common, whatever groups are around them.
 pub fn kept_weights(old: &Program, new: &Program) -> Kept {
+    let moved = regrouped(&named(old), &named(new));
     let offered: HashMap<&str, &[u64]> =
         old.params.iter().map(|spec| (spec.path.as_str(), spec.shape.as_slice())).collect();
     let mut kept = Kept::default();
     for spec in &new.params {
         let layer = spec.path.rsplit_once('.').map_or(spec.path.as_str(), |(layer, _)| layer);
-        let fate = match offered.get(spec.path.as_str()) {
+        let path = moved.get(&spec.path).unwrap_or(&spec.path);
+        let fate = match offered.get(path.as_str()) {
             Some(shape) if *shape == spec.shape => Fate::Kept,
             Some(shape) => Fate::Reshaped(shape.to_vec(), spec.shape.clone()),
             None => Fate::New,
@@ -257,6 +259,10 @@ pub fn kept_weights(old: &Program, new: &Program) -> Kept {
         }
     }
     kept
+}
+
+fn named(program: &Program) -> Vec<Named<'_>> {
+    program.params.iter().map(|spec| (spec.path.as_str(), spec.shape.clone())).collect()
 }
 
 #[cfg(test)]
@@ -325,5 +331,11 @@ mod tests {
         assert_eq!(kept.layers[0], ("c1".into(), Fate::Reshaped(vec![6, 1, 5, 5], vec![8, 1, 5, 5])));
         assert_eq!(kept_weights(&old, &old).count(), 5);
         assert_eq!(kept_weights(&Program::default(), &new).count(), 0);
+        // A group around c3 and s4 changes the path of c3, and nothing else.
+        let document = lenet();
+        let nodes = ["c3", "s4"].map(|name| document.graph.by_name(name).unwrap().id).to_vec();
+        let grouped = plan(&apply(&document, &[], &Edit::Group { nodes }).unwrap().0).program;
+        assert!(grouped.params.iter().any(|spec| spec.path == "block1.c3.weight"));
+        assert_eq!([kept_weights(&old, &grouped), kept_weights(&grouped, &old)].map(|kept| kept.count()), [5, 5]);
     }
 }

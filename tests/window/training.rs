@@ -197,6 +197,31 @@ fn a_changed_network_is_offered_the_weights_that_still_fit() {
 }
 
 #[test]
+fn layers_that_were_grouped_since_keep_what_they_have_learned() {
+    let folder = scratch();
+    let mut window = window(folder.path(), tiny(folder.path(), 1));
+    train(&mut window);
+    finish(&mut window);
+    window.get_by_label_contains("conv, Conv2D").click();
+    steps(&mut window, 4);
+    window.get_by_label_contains("flat, Flatten").click_modifiers(Modifiers::SHIFT);
+    steps(&mut window, 4);
+    window.key_press_modifiers(Modifiers::COMMAND, Key::G);
+    steps(&mut window, 4);
+    assert!(window.state().document().graph.by_name("conv").is_none());
+    train(&mut window);
+    wait(&mut window, "the offer", |window| window.query_by_label("Keep what the network has learned?").is_some());
+    button(&mut window, "Keep weights (3 of 3 layers)");
+    wait(&mut window, "the new run", |window| {
+        window.state().run().is_some_and(|run| run.weights.is_some() && !run.steps.is_empty())
+    });
+    let weights = window.state().run().and_then(|run| run.weights.clone()).unwrap();
+    assert_eq!(weights.matched.len(), 6);
+    assert!(weights.matched.contains(&"block1.conv.weight".to_owned()) && weights.missing.is_empty(), "{weights:?}");
+    finish(&mut window);
+}
+
+#[test]
 fn the_rate_is_searched_used_and_changed_during_a_run_and_the_next_run_waits_its_turn() {
     let folder = scratch();
     let mut window = window(folder.path(), tiny(folder.path(), 400));

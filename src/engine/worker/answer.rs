@@ -7,12 +7,12 @@ use super::super::protocol::{
 };
 use super::super::run::RunFolder;
 use super::super::weights::read_safetensors;
-use super::super::{EngineError, Network, TrainJob, Trainer, probe, timing};
+use super::super::{EngineError, HostTensor, Network, TrainJob, Trainer, probe, timing};
 use super::WorkerError;
 use crate::data::{Batch, BatchTarget, Dataset, Order, Picture, Preprocessor, Split, load_picture};
 use crate::graph::{DataSpec, Document, Target};
 use crate::op::{DType, Program, Shape};
-use crate::plan::{check_head, in_dtype, plan};
+use crate::plan::{Named, check_head, in_dtype, plan, regrouped};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -136,10 +136,22 @@ fn stored(file: &Path, folder: Option<&RunFolder>, device: &Opened) -> Result<Mo
     }
 }
 
-/// Takes the weights of a run or file where path and shape match.
+/// Takes the weights of a run or file where path and shape match, whatever groups are around a layer.
 pub(super) fn take_weights(network: &mut Network, from: &Path) -> Result<super::super::LoadReport, WorkerError> {
     let (file, _) = weights_file(from)?;
-    let (tensors, _) = read_safetensors(&file).map_err(EngineError::from)?;
+    let (mut tensors, _) = read_safetensors(&file).map_err(EngineError::from)?;
+    let moved = {
+        let shape = |tensor: &HostTensor| tensor.shape.iter().map(|&side| side as u64).collect();
+        let stored: Vec<Named<'_>> = tensors.iter().map(|(path, tensor)| (path.as_str(), shape(tensor))).collect();
+        let params = &network.program().params;
+        let wanted: Vec<Named<'_>> = params.iter().map(|spec| (spec.path.as_str(), spec.shape.clone())).collect();
+        regrouped(&stored, &wanted)
+    };
+    for (new, old) in moved {
+        if let Some((path, _)) = tensors.iter_mut().find(|(path, _)| *path == old) {
+            *path = new;
+        }
+    }
     Ok(network.set_weights(&tensors)?)
 }
 

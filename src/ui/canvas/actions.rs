@@ -104,7 +104,7 @@ fn one_or_all(mut edits: Vec<Edit>) -> Edit {
 }
 
 impl Site<'_> {
-    /// What a grouping must say: that trained weights are not found under their new names.
+    /// What a grouping must say: that weights are called otherwise in files.
     fn note_of_paths(&self) -> Option<UiCommand> {
         let nodes = self.selection.iter().filter_map(|id| self.graph.node(*id));
         let has_weights =
@@ -112,8 +112,8 @@ impl Site<'_> {
         let renames = nodes.clone().any(has_weights) && !self.graph.keeps_paths_grouped(self.selection);
         renames.then(|| {
             UiCommand::Notify(
-                "Grouped. Its weights have the group's name before theirs now: those of earlier runs are not found under it. \
-                 Undo brings the old names back."
+                "Grouped. In files its weights have the group's name before theirs now; training can still start with those \
+                 of earlier runs. Undo brings the old names back."
                     .into(),
             )
         })

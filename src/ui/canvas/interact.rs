@@ -248,7 +248,9 @@ impl CanvasPanel {
                 if let Some(card) = self.scene.card(*held) {
                     let target = gestures::target_of(&self.scene, at, self.view.zoom, load);
                     let hint = target.map_or_else(|| "Back to its place".to_owned(), |target| target.hint);
-                    let names = load.nodes().into_iter().filter_map(|id| self.scene.card(id)).map(|card| &*card.name);
+                    // As many names as have room.
+                    let names =
+                        load.nodes().into_iter().take(8).filter_map(|id| self.scene.card(id)).map(|card| &*card.name);
                     let ghost = Ghost {
                         icon: &card.icon,
                         colour: tokens.family(card.family),

@@ -151,7 +151,7 @@ fn freezing_a_layer_shows_the_old_figures_beside_the_new_ones() {
     hand.get_by_label("61,550");
 }
 
-/// Weights are found by their paths: `c1.weight` would be `block1.c1.weight`.
+/// In a file of weights `c1.weight` would be `block1.c1.weight`.
 #[test]
 fn grouping_says_when_trained_weights_lose_their_names() {
     let mut hand = lenet();
