@@ -84,7 +84,7 @@ impl Exports {
     }
 }
 
-/// Writes a PNG, or a GIF if there are several pictures.
+/// Writes a PNG; of several pictures an animated one, or a GIF if the file's name does not end in `.png`.
 fn write(export: &Export, path: &Path) -> Result<(), String> {
     let words = |error: image::ImageError| error.to_string();
     let picture = |frame: &Picture| {
@@ -95,6 +95,8 @@ fn write(export: &Export, path: &Path) -> Result<(), String> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     if let [frame] = &export.frames[..] {
         picture(frame)?.write_to(&mut bytes, image::ImageFormat::Png).map_err(words)?;
+    } else if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png")) {
+        animate(export, bytes.get_mut()).map_err(|error| error.to_string())?;
     } else {
         let mut encoder = image::codecs::gif::GifEncoder::new_with_speed(&mut bytes, 10);
         encoder.set_repeat(image::codecs::gif::Repeat::Infinite).map_err(words)?;
@@ -105,6 +107,22 @@ fn write(export: &Export, path: &Path) -> Result<(), String> {
         }
     }
     crate::graph::write_atomically(path, &bytes.into_inner()).map_err(|error| error.to_string())
+}
+
+/// An animated PNG that plays for ever.
+fn animate(export: &Export, bytes: &mut Vec<u8>) -> Result<(), png::EncodingError> {
+    let whole = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
+    let (width, height) = export.frames.first().map_or((0, 0), |frame| (frame.width, frame.height));
+    let mut encoder = png::Encoder::new(bytes, whole(width), whole(height));
+    encoder.set_color(png::ColorType::Rgba);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_animated(whole(export.frames.len()), 0)?;
+    encoder.set_frame_delay(u16::try_from(export.frame_ms.max(20)).unwrap_or(u16::MAX), 1_000)?;
+    let mut writer = encoder.write_header()?;
+    for frame in &export.frames {
+        writer.write_image_data(&frame.rgba)?;
+    }
+    writer.finish()
 }
 
 /// Whether a file is a picture, by its ending.
@@ -127,6 +145,18 @@ mod tests {
         let file = std::io::BufReader::new(std::fs::File::open(folder.path().join("a.gif")).unwrap());
         let frames = image::codecs::gif::GifDecoder::new(file).unwrap().into_frames().collect_frames().unwrap();
         assert_eq!((frames.len(), frames[2].buffer().dimensions()), (3, (4, 3)));
+
+        // The same film with all colours, each picture for 100 ms.
+        let path = folder.path().join("a.PNG");
+        write(&film, &path).unwrap();
+        let file = std::io::BufReader::new(std::fs::File::open(&path).unwrap());
+        let decoder = image::codecs::png::PngDecoder::new(file).unwrap().apng().unwrap();
+        let frames = decoder.into_frames().collect_frames().unwrap();
+        let shades: Vec<u8> = frames.iter().map(|frame| frame.buffer().get_pixel(1, 1).0[0]).collect();
+        assert_eq!((shades, frames[1].delay().numer_denom_ms()), (vec![0, 120, 255], (100, 1)));
+        // Pictures of different sizes are no film.
+        let uneven = Export { frames: vec![frame(0), Picture::filled(9, 9, [0; 4])], ..film };
+        assert!(write(&uneven, &path).is_err());
 
         let mut one = frame(7);
         one.set(1, 2, [9, 8, 7, 255]);
