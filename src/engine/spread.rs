@@ -254,6 +254,47 @@ mod tests {
     }
 
     #[test]
+    fn gradients_and_weights_of_a_dense_layer_are_those_worked_out_by_hand() {
+        let mut lowering = Lowering::new();
+        let input = lowering.input("input", Shape::vector(2)).unwrap();
+        let dense = Op::Dense { features: 2, bias: true };
+        let x = lowering.within("fc", |l| l.push(dense, &[input])).unwrap();
+        lowering.output("out", x);
+        let job = crate::engine::TrainJob {
+            program: Arc::new(lowering.finish()),
+            heads: vec![crate::graph::Head::default()],
+            spec: crate::graph::TrainSpec::default(),
+            seed: 1,
+            steps_per_epoch: 1,
+        };
+        let mut trainer = Trainer::new(job, &Device::flex()).unwrap();
+        let weights = [
+            ("fc.weight".to_owned(), HostTensor::new(vec![2, 2], vec![0.5, 0.0, 0.5, 0.0])),
+            ("fc.bias".to_owned(), HostTensor::new(vec![2], vec![0.0, 0.0])),
+        ];
+        assert!(trainer.network_mut().set_weights(&weights).unwrap().is_complete());
+        let target = BatchTarget::Class(vec![0]);
+        let batch = Batch { images: vec![2.0, 4.0], shape: [1, 1, 2], target, indices: vec![0] };
+        let mut report = spread(trainer.network(), std::slice::from_ref(&batch)).unwrap();
+        add_gradients(&mut report, &trainer, &batch).unwrap();
+        let [fc] = &report.layers[..] else { panic!("{report:?}") };
+        // Both logits are 0.5 · 2 = 1.
+        assert_eq!((fc.activations.min, fc.activations.max, fc.activations.count()), (1.0, 1.0, 2));
+        // Weights 0.5, 0, 0.5, 0: mean 1/4, half of them zero.
+        let weights = fc.weights.as_ref().unwrap();
+        assert_eq!((weights.count(), weights.zeros, weights.mean, weights.deviation), (4, 2, 0.25, 0.25));
+        // Both classes are equally likely: (p − y) = (−½, ½), times the input (2, 4): −1, −2, 1, 2.
+        let gradients = fc.gradients.as_ref().unwrap();
+        let near = |found: f32, wanted: f32| (found - wanted).abs() < 1e-5;
+        assert!(near(gradients.min, -2.0) && near(gradients.max, 2.0) && near(gradients.mean, 0.0), "{gradients:?}");
+        // Mean of the squares (1 + 4 + 1 + 4) / 4 = 2.5. Bins of 1/12: −2 in bin 0, −1 in bin 12, 1 in bin 36, 2 in bin 47.
+        assert!(near(gradients.deviation, 2.5_f32.sqrt()), "{gradients:?}");
+        assert_eq!((gradients.counts[0], gradients.counts[47], gradients.count()), (1, 1, 4));
+        assert_eq!(gradients.counts[11] + gradients.counts[12], 1);
+        assert_eq!(gradients.counts[35] + gradients.counts[36], 1);
+    }
+
+    #[test]
     fn what_is_no_number_is_counted_apart() {
         let found = histogram(&[f32::NAN, 1.0, f32::INFINITY, 1.0]);
         assert_eq!((found.broken, found.count(), found.min, found.max), (2, 2, 1.0, 1.0));
