@@ -24,6 +24,8 @@ pub mod devices;
 #[cfg(feature = "train")]
 mod error;
 #[cfg(feature = "train")]
+mod excite;
+#[cfg(feature = "train")]
 mod explain;
 #[cfg(all(test, feature = "train"))]
 mod explain_tests;

@@ -5,7 +5,7 @@
 use super::protocol::{ChannelStats, ClassScore, LayerProbe, Plane};
 use super::{EngineError, HostTensor, Network};
 use crate::data::Batch;
-use crate::op::{Op, ParamId, Program, ValueId};
+use crate::op::{Program, ValueId};
 
 /// Limits of an answer.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +46,7 @@ pub(super) fn look(
             continue;
         };
         let mut probe = describe(path, &value, limits);
-        if let Some(kernels) = filters_of(network.program(), path) {
+        if let Some((kernels, _)) = network.program().kernels(path) {
             let kernels = network.parameter(kernels)?;
             probe.filter_inputs = u32::try_from(kernels.shape.get(1).copied().unwrap_or(0)).unwrap_or(u32::MAX);
             probe.filters = filters(&kernels, limits, filter_channel);
@@ -94,13 +94,6 @@ fn known(program: &Program) -> String {
     let more = names.len().saturating_sub(20);
     names.truncate(20);
     if more > 0 { format!("{} and {more} more", names.join(", ")) } else { names.join(", ") }
-}
-
-/// The kernels of the first convolution of a layer.
-fn filters_of(program: &Program, path: &str) -> Option<ParamId> {
-    let below = |own: &str| own == path || own.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
-    let conv = program.ops.iter().find(|op| below(&op.path) && matches!(op.op, Op::Conv2d { .. }))?;
-    conv.params.first().copied()
 }
 
 fn empty(path: &str, problem: String) -> LayerProbe {
@@ -173,7 +166,17 @@ fn stats(values: &[f32]) -> ChannelStats {
 /// `depth` maps of `width` x `height`, one after another, as one picture of at most `side`: means of the pixels that fall
 /// together.
 pub(super) fn plane(maps: &[f32], width: usize, height: usize, depth: usize, side: usize) -> Plane {
-    let (min, max) = range(maps);
+    plane_between(maps, (width, height), depth, side, range(maps))
+}
+
+/// The same, dark to bright between two ends that need not be the maps' own.
+pub(super) fn plane_between(
+    maps: &[f32],
+    (width, height): (usize, usize),
+    depth: usize,
+    side: usize,
+    (min, max): (f32, f32),
+) -> Plane {
     let side = side.max(1);
     let (columns, rows) = (width.min(side).max(1), height.min(side).max(1));
     let scale = if max > min { 255.0 / (max - min) } else { 0.0 };

@@ -120,6 +120,13 @@ impl Program {
         op.inputs.iter().map(|&id| &self.value(id).shape).collect()
     }
 
+    /// The kernels of a layer, and the op that they are of: of the first convolution whose path is the layer's or lies below it.
+    pub fn kernels(&self, path: &str) -> Option<(ParamId, &OpNode)> {
+        let below = |own: &str| own == path || own.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+        let op = self.ops.iter().find(|op| below(&op.path) && matches!(op.op, Op::Conv2d { .. }))?;
+        op.params.first().map(|&kernels| (kernels, op))
+    }
+
     /// The shape of an op's first output.
     pub fn output_shape(&self, op: &OpNode) -> &Shape {
         &self.value(op.outputs[0]).shape

@@ -66,15 +66,20 @@ impl Atlas {
 
     /// Draws tiles into rectangles, all at once.
     pub(super) fn paint(&self, ui: &Ui, tiles: impl Iterator<Item = (usize, Rect)>) {
+        self.paint_parts(ui, tiles.map(|(i, rect)| (i, self.tile, rect)));
+    }
+
+    /// The same with the upper left part of each tile, by its width and height in pixels.
+    pub(super) fn paint_parts(&self, ui: &Ui, tiles: impl Iterator<Item = (usize, [usize; 2], Rect)>) {
         let Some(texture) = &self.texture else { return };
         let [width, height] = texture.size();
         let mut mesh = Mesh::with_texture(texture.id());
-        for (i, rect) in tiles.filter(|(i, _)| *i < self.count) {
+        for (i, part, rect) in tiles.filter(|(i, ..)| *i < self.count) {
             let left = (i % self.columns) * (self.tile[0].max(1) + GAP);
             let top = (i / self.columns) * (self.tile[1].max(1) + GAP);
             let uv = Rect::from_min_size(
                 pos2(left as f32 / width as f32, top as f32 / height as f32),
-                vec2(self.tile[0] as f32 / width as f32, self.tile[1] as f32 / height as f32),
+                vec2(part[0] as f32 / width as f32, part[1] as f32 / height as f32),
             );
             mesh.add_rect_with_uv(rect, uv, Color32::WHITE);
         }

@@ -1,6 +1,6 @@
 //! What is looked at inside a network, and what came back. Plain data; asked for by panels, answered by `looker`.
 
-use crate::engine::protocol::{self, Cell, ExplainReport, ImageRef, SenseReport, SpreadReport};
+use crate::engine::protocol::{self, Cell, ExciteReport, ExplainReport, ImageRef, SenseReport, SpreadReport};
 use crate::graph::DataSource;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,11 +17,13 @@ pub enum Kind {
     Sense,
     /// Histograms.
     Spread,
+    /// What excites the channels most.
+    Excite,
 }
 
 impl Kind {
     /// All of them, in the order that they are asked in.
-    pub const ALL: [Self; 4] = [Self::Probe, Self::Explain, Self::Sense, Self::Spread];
+    pub const ALL: [Self; 5] = [Self::Probe, Self::Explain, Self::Sense, Self::Spread, Self::Excite];
 }
 
 /// In what the answer on show differs from what is asked now.
@@ -102,6 +104,17 @@ pub struct Look {
     pub sense: Option<Cell>,
     /// Whether histograms are wanted.
     pub spread: bool,
+    /// The channels of which patches are wanted.
+    pub excite: Option<Excite>,
+}
+
+/// Of which channels the most exciting patches are wanted, and out of how many images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Excite {
+    /// The first channel.
+    pub first: u64,
+    /// Most images to look through.
+    pub images: u32,
 }
 
 impl Look {
@@ -113,6 +126,7 @@ impl Look {
             (self.layer != of.layer, Differs::Layer),
             ((self.cell, self.sense) != (of.cell, of.sense), Differs::Cell),
             ((self.filter_channel, self.first_map) != (of.filter_channel, of.first_map), Differs::Channel),
+            (self.excite != of.excite, Differs::Channel),
         ];
         found.into_iter().find_map(|(is_other, differs)| is_other.then_some(differs))
     }
@@ -216,8 +230,10 @@ pub struct LookView {
     pub sensed: Option<Arc<SenseReport>>,
     /// Histograms.
     pub spread: Option<Arc<SpreadReport>>,
+    /// What excites the channels most.
+    pub excited: Option<Arc<ExciteReport>>,
     /// Which of these answers are no longer what is asked, by kind.
-    pub stale: [Option<Stale>; 4],
+    pub stale: [Option<Stale>; 5],
     /// Why there is no answer, if so.
     pub problem: Option<String>,
     /// Whose weights they are, in words.
@@ -257,6 +273,7 @@ mod tests {
             first_map: 0,
             sense: None,
             spread: false,
+            excite: None,
         };
         assert_eq!(look.differs(&look.clone()), None);
         for (other, differs) in [

@@ -1,13 +1,13 @@
 //! Asks the engine what a look wants to know, one question of a kind at a time, and keeps the answers. Networks that are not
 //! in training are asked of the same worker while it is idle, and of a second one on the CPU while it trains.
 
-use super::look::{Differs, Images, Kind, Look, LookView, Plane, ProbeView, Stale, Whose};
+use super::look::{Differs, Excite, Images, Kind, Look, LookView, Plane, ProbeView, Stale, Whose};
 use super::runs::RunState;
 use super::second_engine::SecondEngine;
 use super::session::Session;
 use crate::engine::protocol::{
-    ClassScore, Command, Event, ExplainRequest, ImageRef, NetworkRef, ProbeReport, ProbeRequest, SenseRequest,
-    SpreadRequest,
+    ClassScore, Command, Event, ExciteRequest, ExplainRequest, ImageRef, NetworkRef, ProbeReport, ProbeRequest,
+    SenseRequest, SpreadRequest,
 };
 use crate::engine::run::RunFolder;
 use crate::graph::{DataSpec, Document};
@@ -76,9 +76,9 @@ pub(super) struct Looker {
     second: SecondEngine,
     view: LookView,
     ids: u64,
-    asked: [Asked; 4],
+    asked: [Asked; 5],
     /// What the answers on show are of, and when they came.
-    shown: [Option<(Source, Look, Instant)>; 4],
+    shown: [Option<(Source, Look, Instant)>; 5],
     json: Option<(u64, String)>,
     listed_at: Option<Instant>,
     weights: Option<(PathBuf, usize, bool)>,
@@ -91,6 +91,8 @@ pub(super) struct Looker {
     counts: Vec<(Data, [u64; 3])>,
     /// The data of the stored run that was read last.
     stored_data: Option<(PathBuf, Option<Data>)>,
+    /// The image on show, and the document that it was chosen for.
+    image: Option<(u64, ImageRef)>,
 }
 
 impl Looker {
@@ -110,9 +112,19 @@ impl Looker {
         self.view.offered = Some((self.offers, image));
     }
 
+    /// The image that a person looks at in a document, for the snapshots of its run.
+    pub(super) fn image_of(&self, serial: u64) -> Option<ImageRef> {
+        self.image.as_ref().filter(|(of, _)| *of == serial).map(|(_, image)| image.clone())
+    }
+
     /// Asks what is not known yet, or no longer true. Called while a panel that looks is on show.
     pub(super) fn ask(&mut self, look: &Look, session: &mut Session, front: &Front<'_>, ctx: &egui::Context) {
         self.list();
+        // An image of the data of some run is none of the document's.
+        let is_own = look.data.as_ref().is_none_or(|data| *data == front.document.data.source);
+        if is_own && self.image.as_ref().is_none_or(|(of, image)| (*of, image) != (front.serial, &look.image)) {
+            self.image = Some((front.serial, look.image.clone()));
+        }
         if self.classes != front.classes {
             self.classes = front.classes.to_vec();
         }
@@ -296,6 +308,11 @@ impl Looker {
                 Command::Sense(Box::new(SenseRequest { id, network, image, images: SENSED_IMAGES, layer, cell }))
             }
             Kind::Spread => Command::Spread(Box::new(SpreadRequest { id, network, images: SpreadRequest::IMAGES })),
+            Kind::Excite => {
+                let wanted = look.excite.unwrap_or(Excite { first: 0, images: ExciteRequest::IMAGES });
+                let request = ExciteRequest::new(network, layer, wanted.first);
+                Command::Excite(Box::new(ExciteRequest { id, images: wanted.images, ..request }))
+            }
         };
         let is_live = matches!(source, Source::Live(_));
         if is_live && session.is_busy() {
@@ -368,6 +385,9 @@ impl Looker {
             Event::Spread(report) if self.answers(Kind::Spread, report.id) => {
                 self.view.spread = Some(Arc::new(*report));
             }
+            Event::Excited(report) if self.answers(Kind::Excite, report.id) => {
+                self.view.excited = Some(Arc::new(*report));
+            }
             Event::Unanswered { id, message } => {
                 if let Some(asked) = self.asked.iter_mut().find(|asked| asked.id == id) {
                     asked.is_waiting = false;
@@ -414,19 +434,26 @@ impl Looker {
 
 /// What of a look matters for one kind of question; none if it is not asked.
 fn part(kind: Kind, look: &Look) -> Option<Look> {
-    let bare = Look { cell: None, first_map: 0, filter_channel: None, sense: None, spread: false, ..look.clone() };
+    let bare = Look {
+        cell: None,
+        first_map: 0,
+        filter_channel: None,
+        sense: None,
+        spread: false,
+        excite: None,
+        ..look.clone()
+    };
+    // The image on show does not matter to what goes through many.
+    let any = ImageRef::Item { split: crate::data::Split::Validation, index: 0 };
     match kind {
         Kind::Probe => Some(Look { filter_channel: look.filter_channel, ..bare }),
         Kind::Explain => look.cell.map(|cell| Look { cell: Some(cell), first_map: look.first_map, ..bare }),
         Kind::Sense => look.sense.map(|cell| Look { cell: Some(cell), sense: Some(cell), ..bare }),
-        Kind::Spread if look.spread => Some(Look {
-            layer: String::new(),
-            image: ImageRef::Item { split: crate::data::Split::Validation, index: 0 },
-            data: None,
-            spread: true,
-            ..bare
-        }),
+        Kind::Spread if look.spread => {
+            Some(Look { layer: String::new(), image: any, data: None, spread: true, ..bare })
+        }
         Kind::Spread => None,
+        Kind::Excite => look.excite.map(|excite| Look { image: any, data: None, excite: Some(excite), ..bare }),
     }
 }
 

@@ -362,7 +362,8 @@ impl App {
         let front = self.workspace.front();
         let (document, serial, revision) = (Arc::clone(front.history.document()), front.serial, front.revision());
         self.show_run();
-        if let Err(error) = self.session.train(&document, serial, revision, start_from, ctx) {
+        let start = (start_from, self.looker.image_of(serial));
+        if let Err(error) = self.session.train(&document, serial, revision, start, ctx) {
             self.session.warn(error, false);
         }
     }

@@ -90,7 +90,8 @@ impl App {
         }
         self.desk.library.view_mut().queue.remove(0);
         let (serial, revision) = self.tab_of(&next);
-        if let Err(error) = self.session.train(&next.document, serial, revision, next.start_from.clone(), ctx) {
+        let start = (next.start_from.clone(), self.looker.image_of(serial));
+        if let Err(error) = self.session.train(&next.document, serial, revision, start, ctx) {
             // It keeps its place until the engine can be started.
             let view = self.desk.library.view_mut();
             view.queue.insert(0, next);

@@ -13,7 +13,7 @@ use super::trouble::Watch;
 use crate::engine::Supervisor;
 use crate::engine::memory::LIMIT;
 use crate::engine::protocol::{
-    Command, DeviceChoice, DeviceInfo, DeviceKind, Event, RateSearch, RateSearchRequest, RunId, TimeRequest,
+    Command, DeviceChoice, DeviceInfo, DeviceKind, Event, ImageRef, RateSearch, RateSearchRequest, RunId, TimeRequest,
     TrainRequest,
 };
 use crate::graph::Document;
@@ -195,7 +195,7 @@ impl Session {
         }
     }
 
-    /// Trains a document.
+    /// Trains a document; its snapshots are of an image, if one was chosen.
     ///
     /// # Errors
     /// In words.
@@ -204,7 +204,7 @@ impl Session {
         document: &Arc<Document>,
         serial: u64,
         revision: u64,
-        start_from: Option<PathBuf>,
+        (start_from, watched): (Option<PathBuf>, Option<ImageRef>),
         ctx: &egui::Context,
     ) -> Result<(), String> {
         std::fs::create_dir_all(&self.runs)
@@ -216,7 +216,7 @@ impl Session {
         self.set_aside(serial);
         self.document = Some(Arc::clone(document));
         let request = TrainRequest::new(document.to_json(), folder);
-        self.begin(TrainRequest { start_from, ..request }, revision, ctx)
+        self.begin(TrainRequest { start_from, watched, ..request }, revision, ctx)
     }
 
     /// Goes on with the last run from its last checkpoint, with half the batch if `halve`; from its start if it had not

@@ -134,7 +134,12 @@ impl Session {
                     run.spread = Some(report);
                 });
             }
-            Event::Probed(_) | Event::Explained(_) | Event::Sensed(_) | Event::Spread(_) | Event::Unanswered { .. } => {
+            Event::Probed(_)
+            | Event::Explained(_)
+            | Event::Sensed(_)
+            | Event::Spread(_)
+            | Event::Excited(_)
+            | Event::Unanswered { .. } => {
                 self.answers.push(event);
             }
             Event::Preparing { what, .. } => {

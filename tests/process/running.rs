@@ -9,7 +9,7 @@ use striate::engine::protocol::{
     Command, EvaluateRequest, Event, FinishReason, ImageRef, NetworkRef, PredictRequest, ProbeRequest,
     RateSearchRequest, TimeRequest, TrainRequest,
 };
-use striate::engine::run::{Metrics, RunFolder, RunStatus};
+use striate::engine::run::{Metrics, RunFolder, RunStatus, snapshots};
 
 /// What must be the same to the last bit: steps and epochs without their times.
 fn numbers(metrics: &Metrics) -> Vec<(u64, Vec<u64>)> {
@@ -404,4 +404,42 @@ fn a_search_for_a_learning_rate_leaves_the_trained_network_alone_and_waits_its_t
     assert!(matches!(&refused, Event::Failed { run: None, message } if message.contains("rates")), "{refused:?}");
     worker.send(Command::Stop { keep_best: false }).unwrap();
     assert_eq!(finish(&worker), FinishReason::Stopped);
+}
+
+#[test]
+fn snapshots_are_of_the_picture_that_was_chosen_also_after_a_resume_without_it() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("pictures");
+    pictures(&data);
+    let folder = scratch.path().join("run");
+    // A picture of one's own: left half dark, right half bright.
+    let chosen = scratch.path().join("mine.png");
+    image::RgbImage::from_fn(12, 12, |x, _| image::Rgb([if x < 6 { 0 } else { 255 }; 3])).save(&chosen).unwrap();
+    let watched = Some(ImageRef::File(chosen.clone()));
+    let worker = start(&[]);
+    let request = TrainRequest { watched, ..TrainRequest::new(small(&data, 8), folder.clone()) };
+    train(&worker, TrainRequest { max_steps: Some(7), ..request });
+    assert_eq!(finish(&worker), FinishReason::StepLimit);
+    std::fs::remove_file(&chosen).unwrap();
+    train(&worker, TrainRequest::resuming(folder.clone()));
+    assert_eq!(finish(&worker), FinishReason::Completed);
+    let kept: Vec<_> = snapshots::list(&folder).iter().map(|(_, path)| snapshots::read(path).unwrap()).collect();
+    // 5 steps an epoch, 8 epochs: powers of two and the ends of epochs.
+    let steps: Vec<u64> = kept.iter().map(|snapshot| snapshot.step).collect();
+    assert_eq!(steps, [0, 1, 2, 4, 5, 8, 10, 15, 16, 20, 25, 30, 32, 35, 40]);
+    for snapshot in &kept {
+        let input = snapshot.input.as_ref().unwrap();
+        assert_eq!((snapshot.image.as_ref(), snapshot.label), (Some(&ImageRef::File(chosen.clone())), None));
+        assert_eq!((&input.pixels[..3], &input.pixels[33..36]), (&[0; 3][..], &[255; 3][..]), "{}", snapshot.step);
+        // 6 filters of 3 × 3 over three colours.
+        let conv = snapshot.layers.iter().find(|layer| layer.path == "conv1").unwrap();
+        assert_eq!((conv.filters.len(), conv.filters[0].depth), (6, 3));
+    }
+    // One that cannot be had is told, and the first validation image stands in for it.
+    let other = scratch.path().join("other");
+    let watched = Some(ImageRef::Item { split: Split::Validation, index: 999 });
+    train(&worker, TrainRequest { watched, max_steps: Some(1), ..TrainRequest::new(small(&data, 1), other.clone()) });
+    finish(&worker);
+    let first = snapshots::read(&snapshots::list(&other)[0].1).unwrap();
+    assert_eq!(first.image, Some(ImageRef::Item { split: Split::Validation, index: 0 }));
 }

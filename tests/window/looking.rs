@@ -236,7 +236,8 @@ fn a_run_shows_its_histograms_and_its_past_while_it_trains_and_afterwards() {
         steps(&mut window, 1);
     }
     assert!(last(&window));
-    window.get_by_role_and_label(Role::Button, "Save GIF…").click();
+    click(&mut window, "Save film");
+    click(&mut window, "As GIF…");
     let film = folder.path().join("c1-history.gif");
     wait(&mut window, "the film", |_| film.exists());
     let bytes = std::fs::read(&film).unwrap();

@@ -12,6 +12,7 @@ mod keyboard;
 mod looking;
 mod looks;
 mod panels;
+mod past;
 mod paths;
 #[path = "../common/pictures.rs"]
 mod pictures;

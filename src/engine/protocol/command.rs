@@ -1,6 +1,6 @@
 //! What the worker can be told, and what it is told with. Plain data.
 
-use super::{ExplainRequest, RateSearchRequest, RunId, SenseRequest, SpreadRequest};
+use super::{ExciteRequest, ExplainRequest, RateSearchRequest, RunId, SenseRequest, SpreadRequest};
 use crate::data::Split;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -104,6 +104,9 @@ pub struct TrainRequest {
     pub halvings: u32,
     /// When resuming: train up to this many epochs altogether.
     pub epochs: Option<u32>,
+    /// The image that snapshots are of; the first validation image if none, or if this one cannot be had. A run that is resumed
+    /// keeps the one it has.
+    pub watched: Option<ImageRef>,
 }
 
 impl TrainRequest {
@@ -121,6 +124,7 @@ impl TrainRequest {
             max_steps: None,
             halvings: 0,
             epochs: None,
+            watched: None,
         }
     }
 
@@ -159,6 +163,17 @@ pub enum ImageRef {
         /// Three bytes a pixel.
         rgb: Vec<u8>,
     },
+}
+
+impl ImageRef {
+    /// Which image it is, without pixels of its own.
+    #[must_use]
+    pub fn without_pixels(&self) -> Self {
+        match self {
+            Self::Pixels { width, height, .. } => Self::Pixels { width: *width, height: *height, rgb: Vec::new() },
+            other => other.clone(),
+        }
+    }
 }
 
 /// Whose weights.
@@ -319,12 +334,14 @@ pub enum Command {
     /// Measure how long each layer takes; answered by `Event::LayerTimes`. Of several waiting ones the newest wins. Refused
     /// while a run trains: both would be slower, and the figures wrong.
     TimeLayers(Box<TimeRequest>),
+    /// Which parts of which images excite the channels of a layer most. The newest wins.
+    Excite(Box<ExciteRequest>),
 }
 
 impl Command {
     /// A look into a network: waits while a run trains until its share of the time has come, and gives way to a newer one of
     /// its kind.
     pub fn is_look(&self) -> bool {
-        matches!(self, Self::Probe(_) | Self::Explain(_) | Self::Sense(_) | Self::Spread(_))
+        matches!(self, Self::Probe(_) | Self::Explain(_) | Self::Sense(_) | Self::Spread(_) | Self::Excite(_))
     }
 }

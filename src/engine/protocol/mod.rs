@@ -4,6 +4,7 @@
 //! travel as JSON text. Paths are the worker's paths. Every event about a run names the run.
 
 mod command;
+mod excite;
 mod look;
 mod report;
 mod results;
@@ -13,6 +14,7 @@ pub use command::{
     Command, DeviceChoice, DeviceInfo, DeviceKind, EvaluateRequest, ImageRef, NetworkRef, PredictRequest, ProbeRequest,
     TimeRequest, TrainRequest,
 };
+pub use excite::{ExciteReport, ExciteRequest, ExcitedChannel, ExcitingPatch};
 pub use look::{
     Cell, ExplainReport, ExplainRequest, ExplainStep, Histogram, How, LayerSpread, NormOver, Products, SenseReport,
     SenseRequest, SourceMap, SpreadReport, SpreadRequest, Tap, Window,
@@ -28,7 +30,7 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Version of the messages. Both sides must agree.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 
 /// Build of this program, sent in the first message.
 pub const BUILD: &str = env!("CARGO_PKG_VERSION");
@@ -290,4 +292,6 @@ pub enum Event {
     Exited(ExitReport),
     /// How long each layer takes.
     LayerTimes(Box<LayerTimesReport>),
+    /// What excites the channels of a layer most.
+    Excited(Box<ExciteReport>),
 }

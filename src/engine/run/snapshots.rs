@@ -1,13 +1,20 @@
-//! Small pictures of a network at chosen steps of its run: `snapshots/<step>.snap`. Written by the worker, read by whoever
-//! shows the past. Bounded in size; a damaged file is told and left out.
+//! Small pictures of a network at chosen steps of its run: `snapshots/<step>.snap`, and the image that all of them are of:
+//! `snapshots/image`. Written by the worker, read by whoever shows the past. Bounded in size; a damaged file is told and left
+//! out.
 
 use super::{RunError, RunFolder, io_error};
-use crate::engine::protocol::{ClassScore, LayerProbe, Plane};
+use crate::engine::protocol::{ClassScore, ImageRef, LayerProbe, Plane};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// First bytes of a snapshot: what it is, and the version of its form.
-const MAGIC: &[u8; 5] = b"STRS\x01";
+const MAGIC: &[u8; 4] = b"STRS";
+/// Version 1 did not name its image.
+const VERSION: u8 = 2;
+/// First bytes of the watched image.
+const IMAGE_MAGIC: &[u8; 5] = b"STRI\x01";
+/// Most bytes of a watched image.
+const MOST_IMAGE_BYTES: u64 = 64 << 20;
 /// Most bytes of one snapshot; a larger file is not one.
 const MOST_BYTES: u64 = 4 << 20;
 /// Most bytes of all snapshots of a run; then every second one goes.
@@ -26,8 +33,24 @@ pub struct Snapshot {
     pub label: Option<u32>,
     /// What the network said it is.
     pub top: Vec<ClassScore>,
-    /// Maps of each layer; filters of the first convolution.
+    /// Maps of each layer, and filters of each convolution over its first input channel.
     pub layers: Vec<LayerProbe>,
+    /// Which image it is; pixels of its own are left out.
+    pub image: Option<ImageRef>,
+}
+
+/// The image that the snapshots of a run are of, as the network sees it: whatever becomes of the picture it came from, all
+/// snapshots are of the same numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Watched {
+    /// Which image it is; pixels of its own are left out.
+    pub image: ImageRef,
+    /// What the data say it is.
+    pub label: Option<u32>,
+    /// Channels, rows, columns.
+    pub shape: [u64; 3],
+    /// The numbers that the network reads.
+    pub values: Vec<f32>,
 }
 
 /// The snapshots of one run, for the one who takes them.
@@ -64,6 +87,7 @@ impl Snapshots {
     pub fn keep(&mut self, snapshot: &Snapshot) -> Result<(), RunError> {
         let path = self.path(snapshot.step);
         let mut bytes = MAGIC.to_vec();
+        bytes.push(VERSION);
         bytes.extend(
             postcard::to_allocvec(snapshot)
                 .map_err(|error| RunError::Snapshot { path: path.clone(), found: error.to_string() })?,
@@ -99,6 +123,30 @@ impl Snapshots {
         Ok(())
     }
 
+    /// The image that the run's snapshots are of, if it has one.
+    pub fn watched(&self) -> Option<Watched> {
+        let path = self.folder.join("image");
+        if std::fs::metadata(&path).ok()?.len() > MOST_IMAGE_BYTES {
+            return None;
+        }
+        let bytes = std::fs::read(&path).ok()?;
+        postcard::from_bytes(bytes.strip_prefix(IMAGE_MAGIC)?).ok()
+    }
+
+    /// Keeps the image that all snapshots are of.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn watch(&self, watched: &Watched) -> Result<(), RunError> {
+        let path = self.folder.join("image");
+        let body = postcard::to_allocvec(watched)
+            .map_err(|error| RunError::Snapshot { path: path.clone(), found: error.to_string() })?;
+        let bytes = [IMAGE_MAGIC.as_slice(), &body].concat();
+        let aside = path.with_extension("new");
+        let written = std::fs::write(&aside, &bytes).and_then(|()| std::fs::rename(&aside, &path));
+        written.map_err(|source| io_error(&path, source))
+    }
+
     fn path(&self, step: u64) -> PathBuf {
         self.folder.join(format!("{step:012}.snap"))
     }
@@ -131,8 +179,13 @@ pub fn read(path: &Path) -> Result<Snapshot, RunError> {
         return Err(refused(format!("a snapshot of {size} bytes; the most is {MOST_BYTES}")));
     }
     let bytes = std::fs::read(path).map_err(|source| io_error(path, source))?;
-    let body = bytes.strip_prefix(MAGIC).ok_or_else(|| refused("no snapshot, or one of another version".into()))?;
-    postcard::from_bytes(body).map_err(|error| refused(format!("a damaged snapshot ({error})")))
+    let body = match bytes.strip_prefix(MAGIC).and_then(<[u8]>::split_first) {
+        Some((&VERSION, body)) => body.to_vec(),
+        // What came new stands at the end: it was none.
+        Some((1, body)) => [body, &[0]].concat(),
+        _ => return Err(refused("no snapshot, or one of another version".into())),
+    };
+    postcard::from_bytes(&body).map_err(|error| refused(format!("a damaged snapshot ({error})")))
 }
 
 #[cfg(test)]
@@ -163,6 +216,35 @@ mod tests {
         assert_eq!(read(&list(run.path())[3].1).unwrap(), snapshot(4));
         Snapshots::open(&run, 4).unwrap();
         assert_eq!(steps(), [0, 1, 2, 4]);
+    }
+
+    #[test]
+    fn a_snapshot_of_an_older_version_is_read_and_does_not_know_its_image() {
+        let scratch = tempfile::tempdir().unwrap();
+        let run = run(scratch.path());
+        let mut taker = Snapshots::open(&run, 0).unwrap();
+        let image = Some(ImageRef::Item { split: crate::data::Split::Test, index: 300 });
+        taker.keep(&Snapshot { image: image.clone(), ..snapshot(3) }).unwrap();
+        let path = list(run.path())[0].1.clone();
+        assert_eq!(read(&path).unwrap().image, image);
+        // Version 1 ended before it: some, item, test, 300 in two bytes.
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes.truncate(bytes.len() - 5);
+        bytes[4] = 1;
+        std::fs::write(&path, bytes).unwrap();
+        assert_eq!(read(&path).unwrap(), snapshot(3));
+    }
+
+    #[test]
+    fn the_watched_image_comes_back_and_is_no_snapshot() {
+        let scratch = tempfile::tempdir().unwrap();
+        let run = run(scratch.path());
+        let taker = Snapshots::open(&run, 0).unwrap();
+        assert_eq!(taker.watched(), None);
+        let image = ImageRef::Pixels { width: 2, height: 1, rgb: Vec::new() };
+        let watched = Watched { image, label: None, shape: [1, 1, 2], values: vec![0.5, -1.0] };
+        taker.watch(&watched).unwrap();
+        assert_eq!((Snapshots::open(&run, 0).unwrap().watched(), list(run.path()).len()), (Some(watched), 0));
     }
 
     #[test]

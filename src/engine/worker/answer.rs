@@ -304,12 +304,7 @@ pub(super) fn predict(model: &mut Model, request: &PredictRequest) -> Vec<Predic
             }
             Err(error) => (Vec::new(), Some(error.to_string())),
         };
-        let image = match image {
-            ImageRef::Pixels { width, height, .. } => {
-                ImageRef::Pixels { width: *width, height: *height, rgb: Vec::new() }
-            }
-            other => other.clone(),
-        };
+        let image = image.without_pixels();
         answers.push(Prediction { image, top, problem });
     }
     answers
@@ -325,16 +320,28 @@ fn says_classes(document: &Document, program: &Program) -> bool {
 
 /// What layers make of one image.
 pub(super) fn probe(model: &mut Model, request: &ProbeRequest) -> Result<ProbeReport, WorkerError> {
-    let start = Instant::now();
     let (batch, label) = one_image(model, &request.image)?;
+    let mut report = probe_batch(model, request, &batch, label)?;
     let data = model.dataset.as_ref().filter(|_| matches!(request.image, ImageRef::Item { .. }));
     let count = |split| data.map_or(0, |data| data.len(split) as u64);
-    let counts = data.map(|_| [Split::Train, Split::Validation, Split::Test].map(count));
+    report.counts = data.map(|_| [Split::Train, Split::Validation, Split::Test].map(count));
     let label_name = label.zip(data).and_then(|(label, data)| data.classes().get(label as usize).cloned());
+    report.label_name = label_name.unwrap_or_default();
+    Ok(report)
+}
+
+/// The same of an image at hand, which need not be of the data.
+pub(super) fn probe_batch(
+    model: &Model,
+    request: &ProbeRequest,
+    batch: &Batch,
+    label: Option<u32>,
+) -> Result<ProbeReport, WorkerError> {
+    let start = Instant::now();
     let limits = probe::Limits::of(request);
-    let layers = probe::look(model.network(), &batch, &request.layers, limits, request.filter_channel)?;
+    let layers = probe::look(model.network(), batch, &request.layers, limits, request.filter_channel)?;
     let row = if says_classes(&model.document, model.network().program()) {
-        model.network().predict(&batch)?.into_iter().next().unwrap_or_default()
+        model.network().predict(batch)?.into_iter().next().unwrap_or_default()
     } else {
         Vec::new()
     };
@@ -342,12 +349,12 @@ pub(super) fn probe(model: &mut Model, request: &ProbeRequest) -> Result<ProbeRe
         id: request.id,
         run: request.run,
         step: model.step(),
-        input: probe::picture(&batch, limits),
+        input: probe::picture(batch, limits),
         layers,
         top: probe::top(&row, &model.classes, 5),
         label,
-        label_name: label_name.unwrap_or_default(),
-        counts,
+        label_name: String::new(),
+        counts: None,
         secs: start.elapsed().as_secs_f64(),
     })
 }

@@ -109,6 +109,12 @@ impl Inbox {
         waiting.closed || !waiting.commands.is_empty()
     }
 
+    /// Whether a command waits that is no look: a person acts, and what takes long ends early.
+    pub(super) fn is_urgent(&self) -> bool {
+        let waiting = self.lock();
+        waiting.closed || waiting.commands.iter().any(|command| !command.is_look())
+    }
+
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }

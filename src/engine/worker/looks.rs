@@ -2,17 +2,21 @@
 //! answered says so and changes nothing.
 
 use super::super::protocol::{
-    Command, Event, ExplainReport, ExplainRequest, ImageRef, NetworkRef, SenseReport, SenseRequest, SpreadReport,
-    SpreadRequest,
+    Cell, Command, Event, ExciteReport, ExciteRequest, ExplainReport, ExplainRequest, ImageRef, NetworkRef,
+    SenseReport, SenseRequest, SpreadReport, SpreadRequest,
 };
-use super::super::{explain, sense, spread};
+use super::super::{excite, explain, sense, spread};
 use super::answer::{self, Body, Model};
 use super::{Worker, WorkerError};
 use crate::data::{Batch, BatchTarget, Order, Split};
-use std::time::Instant;
+use crate::op::Op;
+use std::time::{Duration, Instant};
 
 /// Most images that a look goes through.
 const MOST_IMAGES: u32 = 1_024;
+/// Time for looking through the usual number of images, and while the network trains.
+const EXCITE: Duration = Duration::from_secs(2);
+const EXCITE_LIVE: Duration = Duration::from_millis(150);
 
 impl Worker {
     /// Answers a look.
@@ -42,6 +46,15 @@ impl Worker {
                     .and_then(|model| spread_of(model, request))
                     .map(|report| Event::Spread(Box::new(report))),
             ),
+            Command::Excite(request) => {
+                let inbox = std::sync::Arc::clone(&self.inbox);
+                let found = self.model(&request.network).and_then(|model| {
+                    // Maps that are shown live are asked for all the time while the network trains: they can wait a moment.
+                    let is_live = model.is_live;
+                    excited(model, request, || if is_live { inbox.is_urgent() } else { inbox.is_wanted() })
+                });
+                (request.id, found.map(|report| Event::Excited(Box::new(report))))
+            }
             _ => return,
         };
         let event = answer.unwrap_or_else(|error| Event::Unanswered { id, message: error.to_string() });
@@ -111,6 +124,45 @@ pub(super) fn spread_of(model: &mut Model, request: &SpreadRequest) -> Result<Sp
     report.id = request.id;
     report.step = model.step();
     Ok(report)
+}
+
+/// Looks through images until there are enough, the time is up, or something else is wanted.
+fn excited(model: &mut Model, request: &ExciteRequest, stop: impl Fn() -> bool) -> Result<ExciteReport, WorkerError> {
+    let start = Instant::now();
+    let time = if model.is_live { EXCITE_LIVE } else { EXCITE };
+    let wanted = request.images.max(1);
+    let time = time.mul_f64(f64::from(wanted.max(ExciteRequest::IMAGES)) / f64::from(ExciteRequest::IMAGES));
+    let dataset = model.dataset()?.clone();
+    let split = if dataset.is_empty(Split::Validation) { Split::Train } else { Split::Validation };
+    let mut search = excite::Search::new(model.network(), request)?;
+    let mut left = wanted as usize;
+    for batch in dataset.batches(split, search.at_once().min(left), Order::Sequential, 0) {
+        let batch = batch?;
+        search.add(&batch)?;
+        left = left.saturating_sub(batch.len());
+        if left == 0 || start.elapsed() >= time || stop() {
+            break;
+        }
+    }
+    let program = model.network().program();
+    let (value, _) = explain::find(program, &request.layer, Cell::new(request.first, 0, 0))?;
+    let shape = &program.value(value).shape;
+    let (of, is_map) = (shape.channels(), shape.as_map().is_some());
+    let (channels, images, activation) = search.finish();
+    Ok(ExciteReport {
+        id: request.id,
+        step: model.step(),
+        layer: request.layer.clone(),
+        of,
+        is_map,
+        activation: activation.map(|function| Op::Activation(function).name().to_owned()),
+        split,
+        images,
+        all: dataset.len(split) as u64,
+        size: dataset.preprocessor().shape().get(1..).map_or([0; 2], |size| [size[0] as u64, size[1] as u64]),
+        channels,
+        secs: start.elapsed().as_secs_f64(),
+    })
 }
 
 /// The first images of a split, in batches.

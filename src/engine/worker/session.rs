@@ -317,7 +317,11 @@ impl Session {
                     let busy = "Layers can be timed while nothing trains. A run is training. Stop it first.";
                     worker.out.send(&Event::LayerTimes(Box::new(answer::no_times(&request, busy.into()))));
                 }
-                look @ (Command::Probe(_) | Command::Explain(_) | Command::Sense(_) | Command::Spread(_)) => {
+                look @ (Command::Probe(_)
+                | Command::Explain(_)
+                | Command::Sense(_)
+                | Command::Spread(_)
+                | Command::Excite(_)) => {
                     let (kind, start) = (std::mem::discriminant(&look), Instant::now());
                     worker.answer(look);
                     self.looks.answered(kind, start.elapsed(), Instant::now());

@@ -25,8 +25,12 @@ impl CanvasPanel {
             return;
         }
         let is_free = ground.has_focus() || focused.is_none();
+        // With nothing in focus the feature maps have the arrows while the pointer is over them.
+        let is_elsewhere = crate::ui::maps::is_under_pointer(ui.ctx()) && !ground.has_focus();
         if is_free {
-            self.arrows(ui, cx, out);
+            if !is_elsewhere {
+                self.arrows(ui, cx, out);
+            }
             if self.linking.is_some() && self.linking_keys(ui, cx, out) {
                 return;
             }
@@ -35,7 +39,9 @@ impl CanvasPanel {
             }
         }
         let may = |keys: &egui::KeyboardShortcut| {
+            let is_arrow = walk::ARROWS.contains(&keys.logical_key);
             (is_free || keys.modifiers.any() || keys.logical_key == Key::F2)
+                && !(is_elsewhere && is_arrow)
                 && !(left_field && matches!(keys.logical_key, Key::Escape | Key::Enter))
         };
         let pressed = command::pressed_in(ui.ctx(), Scope::Canvas, may);

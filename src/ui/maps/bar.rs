@@ -12,37 +12,49 @@ use crate::ui::theme::Tokens;
 use crate::ui::{PanelCx, UiCommand};
 use egui::{RichText, Ui};
 
-const MODES: [(Mode, &str, &str); 4] = [
+const MODES: [(Mode, &str, &str); 5] = [
     (Mode::Maps, "Maps", "What the channels see in the image; click one to see how its numbers came to be"),
     (Mode::Filters, "Filters", "The weights of the convolution as pictures"),
+    (Mode::Patches, "Patches", "What excites each channel most: the parts of many images that it answers highest to"),
     (Mode::Spread, "Histograms", "How weights, activations and gradients are spread; which channels are dead"),
     (Mode::History, "History", "How the maps looked at earlier steps of the run"),
 ];
+
+/// Width of the layer's name and shape.
+const NAME: f32 = 104.0;
+const NO_KERNELS: &str = "This layer has no kernels: convolutions have";
 
 impl MapsPanel {
     pub(super) fn bar_ui(&mut self, cx: &PanelCx<'_>, node: NodeId, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         let tokens = Tokens::of(ui);
         ui.horizontal_wrapped(|ui| {
+            // All of it fits one line of a window of the usual size.
+            ui.spacing_mut().item_spacing.x = 5.0;
             let name = cx.graph().node(node).map_or("", |node| node.name.as_str());
-            ui.label(RichText::new(name).color(tokens.text_strong))
-                .on_hover_text("The selected layer. Select another on the canvas, or press Up and Down here");
-            if let Some(shape) = cx.plan.output_shape(cx.path, node) {
-                kit::weak(ui, shape.to_string()).on_hover_text("Height × width × channels of what it gives");
-            }
+            // Of one width for most layers: the choices beside it keep their place while one goes through them.
+            ui.scope(|ui| {
+                ui.set_min_width(NAME);
+                ui.label(RichText::new(name).color(tokens.text_strong))
+                    .on_hover_text("The selected layer. Select another on the canvas, or press Up and Down here");
+                if let Some(shape) = cx.plan.output_shape(cx.path, node) {
+                    kit::weak(ui, shape.to_string()).on_hover_text("Height × width × channels of what it gives");
+                }
+            });
             self.inner_ui(cx, node, ui);
             ui.separator();
             for (mode, label, hover) in MODES {
-                let has_filters = cx.look.probe.as_ref().is_some_and(|probe| !probe.filters.is_empty());
-                if mode == Mode::Filters && !has_filters {
-                    continue;
-                }
-                if ui.selectable_label(self.mode == mode, label).on_hover_text(hover).clicked() {
-                    self.mode = mode;
+                let is_there = mode != Mode::Filters || self.has_kernels(cx);
+                let choice = ui.add_enabled(is_there, egui::Button::selectable(self.mode == mode, label));
+                if choice.on_hover_text(hover).on_disabled_hover_text(NO_KERNELS).clicked() {
+                    self.choose(mode);
                 }
             }
             ui.separator();
             self.whose_ui(cx, ui);
-            self.colors_ui(ui);
+            // Patches are shown as the image is, histograms have no maps.
+            if !matches!(self.mode, Mode::Patches | Mode::Spread) {
+                self.colors_ui(ui);
+            }
             if self.mode == Mode::Filters {
                 self.channel_ui(cx, ui);
             }
@@ -88,10 +100,14 @@ impl MapsPanel {
         let shown = match step {
             _ if cx.look.whose.is_empty() => "weights".into(),
             0 => cx.look.whose.clone(),
-            step => format!("{}, step {}", cx.look.whose, text::count(step)),
+            // The step first: of a long name the end is cut off.
+            step => format!("step {}, {}", text::count(step), cx.look.whose),
         };
-        let combo =
-            egui::ComboBox::from_id_salt("whose").width(150.0).selected_text(shown.as_str()).show_ui(ui, |ui| {
+        let combo = egui::ComboBox::from_id_salt("whose")
+            .width(118.0)
+            .truncate()
+            .selected_text(shown.as_str())
+            .show_ui(ui, |ui| {
                 let mut choice = |ui: &mut Ui, whose: Whose, label: &str, hover: &str| {
                     if ui.selectable_label(self.whose == whose, label).on_hover_text(hover).clicked() {
                         self.whose = whose;
@@ -111,7 +127,7 @@ impl MapsPanel {
         ui.checkbox(&mut self.shared, "Shared scale")
             .on_hover_text("One range of values for all channels, so that they can be compared; else each has its own");
         let now = self.colors.name();
-        let combo = egui::ComboBox::from_id_salt("colors").width(92.0).selected_text(now).show_ui(ui, |ui| {
+        let combo = egui::ComboBox::from_id_salt("colors").width(84.0).selected_text(now).show_ui(ui, |ui| {
             for (colors, name, hover) in Colors::ALL {
                 ui.selectable_value(&mut self.colors, colors, name).on_hover_text(hover);
             }
@@ -242,7 +258,7 @@ fn source_name(source: &DataSource) -> String {
     }
 }
 
-fn split_name(split: Split) -> &'static str {
+pub(super) fn split_name(split: Split) -> &'static str {
     match split {
         Split::Train => "Training image",
         Split::Validation => "Validation image",

@@ -1,9 +1,14 @@
-//! The past of a layer: its maps at the steps of which the run kept snapshots, with a slider to drag through them.
+//! The past of a layer: maps or filters at the steps of which the run kept snapshots, the confusion matrix of that time beside
+//! them, and a slider to drag through it all.
 
+use super::record::{Past, Record};
+use super::room;
 use super::scale::{Colors, fill, sheet};
-use crate::engine::run::snapshots::{self, Snapshot};
+use crate::engine::protocol::ImageRef;
+use crate::engine::run::snapshots::Snapshot;
 use crate::text;
 use crate::ui::atlas::Atlas;
+use crate::ui::confusion::Matrix;
 use crate::ui::data_panel::fit;
 use crate::ui::export::Export;
 use crate::ui::kit;
@@ -16,102 +21,143 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
-/// Time between looks for new snapshots.
-const RELOAD: Duration = Duration::from_secs(1);
 /// Time that a snapshot is shown while playing.
 const FRAME: Duration = Duration::from_millis(160);
 /// Most pictures of a film.
 const FILM: usize = 60;
 /// Longest side of a map in a film.
 const FILM_TILE: usize = 48;
+/// Width from which the confusion matrix stands beside the maps, and its own.
+const WIDE: f32 = 520.0;
+const MATRIX: f32 = 250.0;
 
-type Loaded = (PathBuf, Vec<Arc<Snapshot>>, Option<String>);
+/// How the pictures are drawn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Style {
+    pub(super) shared: bool,
+    pub(super) colors: Colors,
+}
 
-/// What is known of the past.
+/// What is on show of the past.
 #[derive(Default)]
 pub(super) struct History {
-    folder: Option<PathBuf>,
-    snapshots: Vec<Arc<Snapshot>>,
-    problem: Option<String>,
-    loading: Option<Receiver<Loaded>>,
-    loaded_at: Option<Instant>,
+    record: Record,
     at: usize,
     filters: bool,
     is_playing: bool,
     played_at: Option<Instant>,
     film: Option<Receiver<Export>>,
-    key: Option<(PathBuf, String, u64, bool, Colors, bool)>,
+    key: Option<(PathBuf, String, u64, Style, bool)>,
     maps: Atlas,
+    image: Atlas,
+    image_of: Option<(PathBuf, u64)>,
+    matrix: Matrix,
 }
 
 impl std::fmt::Debug for History {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("History").field("folder", &self.folder).field("at", &self.at).finish_non_exhaustive()
+        f.debug_struct("History").field("at", &self.at).finish_non_exhaustive()
     }
 }
 
 impl History {
-    pub(super) fn ui(
-        &mut self,
-        cx: &PanelCx<'_>,
-        layer: &str,
-        shared: bool,
-        colors: Colors,
-        ui: &mut Ui,
-        out: &mut Vec<UiCommand>,
-    ) {
+    /// Brings what is known of the run up to date; gives the snapshot on show.
+    pub(super) fn update(&mut self, cx: &PanelCx<'_>, ui: &Ui) -> Option<Arc<Snapshot>> {
+        let folder = cx.look.folder.as_deref()?;
+        let was_last = self.at + 1 >= self.record.past().snapshots.len();
+        let (past, is_new) = self.record.of(folder, ui);
+        let last = past.snapshots.len().saturating_sub(1);
+        let follows = is_new && was_last && !self.is_playing;
+        self.at = if follows { last } else { self.at.min(last) };
+        past.snapshots.get(self.at).cloned()
+    }
+
+    pub(super) fn ui(&mut self, cx: &PanelCx<'_>, layer: &str, style: Style, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         let Some(folder) = &cx.look.folder else {
-            let text = "Snapshots are taken while a network trains. Train it, or choose a stored run above.";
+            let text = "Snapshots are taken while a network trains, of the image that is chosen on the left then. Train it, or choose a stored run above.";
             kit::empty_ui(ui, "No past yet", text, None);
             return;
         };
-        self.load(folder, ui);
         self.finish_film(out);
-        if let Some(problem) = &self.problem {
+        if let Some(problem) = &self.record.past().problem {
             kit::weak(ui, problem);
         }
-        let Some(last) = self.snapshots.len().checked_sub(1) else {
+        let Some(last) = self.record.past().snapshots.len().checked_sub(1) else {
             kit::empty_ui(ui, "No snapshots", "This run kept none, or none yet.", None);
             return;
         };
-        self.at = self.at.min(last);
-        self.controls_ui(last, layer, shared, colors, ui);
-        let Some(snapshot) = self.snapshots.get(self.at).cloned() else { return };
-        let Some(planes) = planes(&snapshot, layer, self.filters) else {
-            kit::weak(ui, "The snapshots of this run do not have this layer. Choose another.");
-            return;
-        };
-        let key = (folder.clone(), layer.to_owned(), snapshot.step, shared, colors, self.filters);
+        self.controls_ui(last, layer, style, ui);
+        let Some(snapshot) = self.record.past().snapshots.get(self.at).cloned() else { return };
+        let planes = planes(&snapshot, layer, self.filters);
+        let key = (folder.clone(), layer.to_owned(), snapshot.step, style, self.filters);
         if self.key.as_ref() != Some(&key) {
             self.key = Some(key);
-            fill(&mut self.maps, "history-maps", planes.iter(), shared, colors, ui);
+            fill(&mut self.maps, "history-maps", planes.iter(), style.shared, style.colors, ui);
         }
-        ScrollArea::vertical().auto_shrink([false; 2]).show(ui, |ui| {
-            says_ui(cx, &snapshot, ui);
-            let side = match planes.len() {
-                0..=8 => 104.0,
-                9..=24 => 84.0,
-                _ => 64.0_f32,
-            };
-            ui.horizontal_wrapped(|ui| {
-                ui.spacing_mut().item_spacing = Vec2::splat(size::HALF);
-                let mut tiles = Vec::new();
-                for (i, plane) in planes.iter().enumerate() {
-                    let is_row = plane.height == 1 && planes.len() == 1;
-                    let room = if is_row { vec2(ui.available_width() - size::STEP, 48.0) } else { Vec2::splat(side) };
-                    let (rect, response) = ui.allocate_exact_size(room, Sense::hover());
-                    let name = format!("Channel {i} at step {}", snapshot.step);
-                    response.widget_info(|| super::bar::labeled(egui::Role::Image, name.clone()));
-                    let picture = if is_row { rect } else { fit(vec2(plane.width as f32, plane.height as f32), rect) };
-                    tiles.push((i, picture));
-                    response.on_hover_text(format!("{name}: {:.3} to {:.3}", plane.min, plane.max));
-                }
-                self.maps.paint(ui, tiles.into_iter());
+        if self.record.past().results.is_empty() {
+            ScrollArea::vertical().auto_shrink([false; 2]).show(ui, |ui| self.maps_ui(&planes, snapshot.step, ui));
+            return;
+        }
+        if ui.available_width() < WIDE {
+            ScrollArea::vertical().auto_shrink([false; 2]).show(ui, |ui| {
+                self.maps_ui(&planes, snapshot.step, ui);
+                ui.add_space(size::STEP);
+                ui.allocate_ui(vec2(ui.available_width(), MATRIX), |ui| self.confusion_ui(snapshot.step, ui));
             });
+            return;
+        }
+        let frame = egui::Frame::new().inner_margin(egui::Margin { left: 12, right: 0, top: 0, bottom: 0 });
+        let panel = egui::Panel::right("history-confusion").exact_size(MATRIX).resizable(false).frame(frame);
+        panel.show(ui, |ui| self.confusion_ui(snapshot.step, ui));
+        egui::CentralPanel::no_frame().show(ui, |ui| {
+            ScrollArea::vertical().auto_shrink([false; 2]).show(ui, |ui| self.maps_ui(&planes, snapshot.step, ui));
         });
     }
 
-    fn controls_ui(&mut self, last: usize, layer: &str, shared: bool, colors: Colors, ui: &mut Ui) {
+    fn maps_ui(&self, planes: &[Plane], step: u64, ui: &mut Ui) {
+        if planes.is_empty() {
+            kit::weak(ui, "The snapshots of this run do not have this layer. Choose another.");
+            return;
+        }
+        let what = if self.filters { "Filter" } else { "Channel" };
+        let pixels = planes.iter().map(|plane| plane.width.max(plane.height)).max().unwrap_or(1);
+        let side = room::tile_side(planes.len(), ui.available_size() - Vec2::splat(size::HALF), pixels, size::HALF);
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing = Vec2::splat(size::HALF);
+            let mut tiles = Vec::new();
+            for (i, plane) in planes.iter().enumerate() {
+                let is_row = plane.height == 1 && planes.len() == 1;
+                let room = if is_row { vec2(ui.available_width() - size::STEP, 48.0) } else { Vec2::splat(side) };
+                let (rect, response) = ui.allocate_exact_size(room, Sense::hover());
+                let name = format!("{what} {i} at step {step}");
+                response.widget_info(|| super::bar::labeled(egui::Role::Image, name.clone()));
+                let picture = if is_row { rect } else { fit(vec2(plane.width as f32, plane.height as f32), rect) };
+                tiles.push((i, picture));
+                response.on_hover_text(format!("{name}: {:.3} to {:.3}", plane.min, plane.max));
+            }
+            self.maps.paint(ui, tiles.into_iter());
+        });
+    }
+
+    /// Which validation image was taken for which, at the end of the last epoch before the snapshot.
+    fn confusion_ui(&mut self, step: u64, ui: &mut Ui) {
+        let past = self.record.past();
+        let Some(results) = past.results_at(step).cloned() else {
+            kit::weak(ui, "No epoch had ended by then: no confusion matrix yet.");
+            return;
+        };
+        let (all, right) = results.totals();
+        let share = right as f64 / all.max(1) as f64 * 100.0;
+        let title = format!("After epoch {}: {share:.2} % right", results.epoch);
+        let response = ui.label(RichText::new(title).color(Tokens::of(ui).text_strong));
+        response.on_hover_text(
+            "What became of the validation images at the end of this epoch. The Results panel has all of it",
+        );
+        self.matrix.chosen = None;
+        self.matrix.ui(ui, &results, &past.classes);
+    }
+
+    fn controls_ui(&mut self, last: usize, layer: &str, style: Style, ui: &mut Ui) {
         let tokens = Tokens::of(ui);
         ui.horizontal(|ui| {
             let label = if self.is_playing { "Hold" } else { "Play" };
@@ -136,97 +182,65 @@ impl History {
             if response.dragged() {
                 self.is_playing = false;
             }
-            if let Some(snapshot) = self.snapshots.get(self.at) {
+            let past = self.record.past();
+            if let Some(snapshot) = past.snapshots.get(self.at) {
                 let epoch = snapshot.epoch.map_or_else(String::new, |epoch| format!(", end of epoch {epoch}"));
-                ui.label(
-                    RichText::new(format!("step {}{epoch}", text::count(snapshot.step))).color(tokens.text_strong),
-                )
-                .on_hover_text("Steps 1, 2, 4, 8 … and the end of each epoch are kept");
+                let words = format!("step {}{epoch}", text::count(snapshot.step));
+                ui.label(RichText::new(words).color(tokens.text_strong))
+                    .on_hover_text("Steps 1, 2, 4, 8 … and the end of each epoch are kept");
             }
-            let has_filters = self.snapshots.first().is_some_and(|snapshot| planes(snapshot, layer, true).is_some());
-            if has_filters {
-                ui.checkbox(&mut self.filters, "Filters")
-                    .on_hover_text("The first convolution's filters instead of its maps");
-            } else {
-                self.filters = false;
-            }
-            let film = ui.add_enabled(self.film.is_none(), egui::Button::new("Save GIF…"));
-            if film.on_hover_text("Save all snapshots of this layer as a film").clicked() {
-                self.start_film(layer, shared, colors, tokens.panel);
-            }
+            let has_filters = past.snapshots.iter().any(|snapshot| !planes(snapshot, layer, true).is_empty());
+            self.filters &= has_filters;
+            ui.add_enabled(has_filters, egui::Checkbox::new(&mut self.filters, "Filters"))
+                .on_hover_text("The filters over the first input channel instead of the maps")
+                .on_disabled_hover_text("The snapshots have no filters of this layer: it is no convolution");
+            ui.add_enabled_ui(self.film.is_none(), |ui| {
+                let film = ui.menu_button("Save film", |ui| {
+                    for (label, ending, hover) in [
+                        ("As GIF…", "gif", "Plays everywhere; at most 256 colours"),
+                        ("As animated PNG…", "png", "All colours; plays in browsers"),
+                    ] {
+                        if ui.button(label).on_hover_text(hover).clicked() {
+                            self.start_film(layer, ending, style, tokens.panel);
+                            ui.close();
+                        }
+                    }
+                });
+                film.response.on_hover_text("Save all snapshots of this layer as a film");
+            });
         });
     }
 
-    /// Reads snapshots that are new, in a thread.
-    fn load(&mut self, folder: &PathBuf, ui: &Ui) {
-        if self.folder.as_ref() != Some(folder) {
-            *self = Self { folder: Some(folder.clone()), maps: std::mem::take(&mut self.maps), ..Self::default() };
+    /// The image that the snapshot is of, ready to be painted.
+    pub(super) fn image(&mut self, folder: &std::path::Path, snapshot: &Snapshot, ui: &Ui) -> Option<(&Atlas, Plane)> {
+        let plane = Plane::new(snapshot.input.as_ref()?, None);
+        let key = (folder.to_path_buf(), snapshot.step);
+        if self.image_of.as_ref() != Some(&key) {
+            self.image_of = Some(key);
+            fill(&mut self.image, "recorded-image", std::iter::once(&plane), false, Colors::Gray, ui);
         }
-        if let Some(inbox) = &self.loading {
-            match inbox.try_recv() {
-                Ok((of, snapshots, problem)) => {
-                    let was_last = self.at + 1 >= self.snapshots.len();
-                    if of == *folder {
-                        self.snapshots = snapshots;
-                        self.problem = problem;
-                        if was_last && !self.is_playing {
-                            self.at = self.snapshots.len().saturating_sub(1);
-                        }
-                    }
-                    self.loading = None;
-                }
-                Err(TryRecvError::Empty) => return,
-                Err(TryRecvError::Disconnected) => self.loading = None,
-            }
-        }
-        if self.loaded_at.is_some_and(|at| at.elapsed() < RELOAD) {
-            ui.ctx().request_repaint_after(RELOAD);
-            return;
-        }
-        self.loaded_at = Some(Instant::now());
-        let (sender, inbox) = sync_channel(1);
-        let (folder, known, ctx) = (folder.clone(), self.snapshots.clone(), ui.ctx().clone());
-        let work = move || {
-            let mut problem = None;
-            let mut read = |step: u64, path: &std::path::Path| {
-                let old = known.iter().find(|snapshot| snapshot.step == step).map(Arc::clone);
-                // One of the end of an epoch takes the place of one of the same step.
-                let is_final =
-                    |snapshot: &Arc<Snapshot>| snapshot.epoch.is_some() || known.last().is_none_or(|l| l.step != step);
-                old.filter(is_final).or_else(|| match snapshots::read(path) {
-                    Ok(snapshot) => Some(Arc::new(snapshot)),
-                    Err(error) => {
-                        problem = Some(error.to_string());
-                        None
-                    }
-                })
-            };
-            let found: Vec<_> = snapshots::list(&folder).iter().filter_map(|(step, path)| read(*step, path)).collect();
-            let changed = found.len() != known.len();
-            // The window may have closed meanwhile.
-            let _ = sender.send((folder, found, problem));
-            if changed {
-                ctx.request_repaint();
-            }
-        };
-        // Without a thread nothing is read; the next second tries again.
-        if std::thread::Builder::new().name("striate-snapshots".into()).spawn(work).is_ok() {
-            self.loading = Some(inbox);
-        }
-        ui.ctx().request_repaint_after(RELOAD);
+        Some((&self.image, plane))
     }
 
-    fn start_film(&mut self, layer: &str, shared: bool, colors: Colors, ground: egui::Color32) {
+    /// Names of the classes of the run.
+    pub(super) fn classes(&self) -> &[String] {
+        &self.record.past().classes
+    }
+
+    fn start_film(&mut self, layer: &str, ending: &str, style: Style, ground: egui::Color32) {
         let (sender, inbox) = sync_channel(1);
-        let (all, layer, filters) = (self.snapshots.clone(), layer.to_owned(), self.filters);
+        let Past { snapshots: all, .. } = self.record.past().clone();
+        let (layer, filters) = (layer.to_owned(), self.filters);
+        let what = if filters { "filters-history" } else { "history" };
+        let name = format!("{}-{what}.{ending}", layer.replace('.', "-"));
         let work = move || {
             let step = all.len().div_ceil(FILM).max(1);
             let chosen = all.iter().step_by(step);
             let frames = chosen
-                .filter_map(|snapshot| planes(snapshot, &layer, filters))
-                .map(|planes| sheet(&planes, shared, colors, ground, FILM_TILE))
+                .map(|snapshot| planes(snapshot, &layer, filters))
+                .filter(|planes| !planes.is_empty())
+                .map(|planes| sheet(&planes, style.shared, style.colors, ground, FILM_TILE))
                 .collect();
-            let name = format!("{}-history.gif", layer.replace('.', "-"));
             // The window may have closed meanwhile.
             let _ = sender.send(Export { name, frames, frame_ms: 160 });
         };
@@ -248,24 +262,27 @@ impl History {
     }
 }
 
-/// The planes of a layer in a snapshot: of the op of this path, or of the last one below it.
-fn planes(snapshot: &Snapshot, layer: &str, filters: bool) -> Option<Vec<Plane>> {
+/// The planes of a layer in a snapshot: of the op of this path, or of the last one below it; none if it has none.
+fn planes(snapshot: &Snapshot, layer: &str, filters: bool) -> Vec<Plane> {
     let below = |own: &str| own == layer || own.strip_prefix(layer).is_some_and(|rest| rest.starts_with('.'));
-    let found = snapshot.layers.iter().rev().find(|probe| below(&probe.path));
-    // The input is no op; its picture is kept apart.
-    let probe = found?;
+    let mut found = snapshot.layers.iter().rev().filter(|probe| below(&probe.path));
     if filters {
-        return (!probe.filters.is_empty()).then(|| probe.filters.iter().map(|p| Plane::new(p, None)).collect());
+        let probe = found.find(|probe| !probe.filters.is_empty());
+        return probe.map_or_else(Vec::new, |probe| probe.filters.iter().map(|p| Plane::new(p, None)).collect());
     }
-    Some(probe.planes.iter().enumerate().map(|(i, p)| Plane::new(p, probe.channels.get(i))).collect())
+    let Some(probe) = found.next() else { return Vec::new() };
+    probe.planes.iter().enumerate().map(|(i, p)| Plane::new(p, probe.channels.get(i))).collect()
 }
 
-/// What the network said then.
-fn says_ui(cx: &PanelCx<'_>, snapshot: &Snapshot, ui: &mut Ui) {
-    let name = |class: u32| cx.data.classes.get(class as usize).cloned().unwrap_or_else(|| format!("class {class}"));
-    let said: Vec<String> =
-        snapshot.top.iter().take(3).map(|score| format!("{} {:.1} %", score.name, score.probability * 100.0)).collect();
-    let truth = snapshot.label.map_or_else(String::new, |label| format!("It is {}. ", name(label)));
-    kit::weak(ui, format!("First validation image. {truth}It said then: {}", said.join(", ")))
-        .on_hover_text("Snapshots are always of the first validation image, whatever image is chosen on the left");
+/// Which image snapshots are of, in words.
+pub(super) fn image_words(image: Option<&ImageRef>) -> String {
+    match image {
+        Some(ImageRef::Item { split, index }) => {
+            format!("{} {}", super::bar::split_name(*split), text::count(index.saturating_add(1)))
+        }
+        Some(ImageRef::File(path)) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        Some(ImageRef::Pixels { .. }) => "A picture drawn or pasted".into(),
+        // Runs of older versions.
+        None => "First validation image".into(),
+    }
 }

@@ -7,7 +7,10 @@ mod explain;
 mod grid;
 mod history;
 mod pad;
+mod patches;
 mod picture;
+mod record;
+mod recorded;
 mod room;
 mod scale;
 mod spread;
@@ -52,6 +55,7 @@ enum Mode {
     #[default]
     Maps,
     Filters,
+    Patches,
     Spread,
     History,
 }
@@ -89,6 +93,8 @@ pub struct MapsPanel {
     pad: Pad,
     whose: Whose,
     mode: Mode,
+    /// What was chosen: filters come back with the next layer that has some.
+    wanted: Mode,
     /// The layer, and the op inside it that is looked at instead.
     inner: Option<(String, String)>,
     /// What passes through the layer, if it is bypassed.
@@ -120,6 +126,7 @@ pub struct MapsPanel {
     field_of: u64,
     explain: explain::Textures,
     history: History,
+    gallery: patches::Gallery,
 }
 
 impl Default for MapsPanel {
@@ -130,6 +137,7 @@ impl Default for MapsPanel {
             pad: Pad::default(),
             whose: Whose::default(),
             mode: Mode::default(),
+            wanted: Mode::default(),
             inner: None,
             passes: None,
             layer: String::new(),
@@ -155,6 +163,7 @@ impl Default for MapsPanel {
             field_of: 0,
             explain: explain::Textures::default(),
             history: History::default(),
+            gallery: patches::Gallery::default(),
         }
     }
 }
@@ -188,9 +197,10 @@ impl Panel for MapsPanel {
         self.take_pictures(cx, ui);
         self.follow(&layer);
         if ui.data_mut(|data| data.remove_temp::<bool>(egui::Id::unique("maps-histograms"))).is_some() {
-            self.mode = Mode::Spread;
+            self.choose(Mode::Spread);
         }
         self.passes = passes(cx, node);
+        self.mode = if self.wanted == Mode::Filters && !self.has_kernels(cx) { Mode::Maps } else { self.wanted };
         self.bar_ui(cx, node, ui, out);
         if let Some(source) = &self.passes {
             let text = format!("{layer} is bypassed: shown is what passes through it, the output of {source}.");
@@ -212,17 +222,26 @@ impl Panel for MapsPanel {
         let before = self.hovered.take().filter(|_| !self.is_held());
         let has_cell = self.mode == Mode::Maps && self.chosen.is_some();
         let room = Room::of(ui.available_size(), has_cell);
+        let recorded = if self.mode == Mode::History { self.history.update(cx, ui) } else { None };
         let frame = egui::Frame::new().inner_margin(egui::Margin { left: 0, right: 12, top: 0, bottom: 0 });
         egui::Panel::left("maps-image")
             .exact_size(room.width() + 22.0)
             .resizable(false)
             .show_separator_line(true)
             .frame(frame)
-            .show(ui, |ui| self.image_ui(cx, answered, before.or(self.chosen), room, ui, out));
+            .show(ui, |ui| match &recorded {
+                Some(snapshot) => self.recorded_ui(cx, snapshot, room, ui),
+                None => self.image_ui(cx, answered, before.or(self.chosen), room, ui, out),
+            });
         let frame = egui::Frame::new().inner_margin(egui::Margin { left: 8, right: 0, top: 0, bottom: 0 });
         egui::CentralPanel::no_frame().frame(frame).show(ui, |ui| match (self.mode, answered) {
+            (Mode::Patches, _) => self.patches_ui(cx, ui),
             (Mode::Spread, _) => spread::spread_ui(cx, &mut self.goal, ui, out),
-            (Mode::History, _) => self.history.ui(cx, &self.layer, self.shared, self.colors, ui, out),
+            (Mode::History, _) => {
+                let style = history::Style { shared: self.shared, colors: self.colors };
+                let layer = self.looked().to_owned();
+                self.history.ui(cx, &layer, style, ui, out);
+            }
             (_, None) => {
                 // An answer comes within a few frames as a rule: nothing flashes up for that.
                 let is_slow = self.since.is_none_or(|since| since.elapsed() > PATIENCE);
@@ -278,18 +297,25 @@ impl MapsPanel {
             self.chosen = None;
             self.first_map = 0;
             self.filter_channel = None;
-            if self.mode == Mode::Filters {
-                self.mode = Mode::Maps;
-            }
+            self.gallery.begin();
         }
         if self.goal.as_ref().is_some_and(|goal| goal.layer == self.layer)
             && let Some(goal) = self.goal.take()
         {
-            self.mode = Mode::Maps;
+            self.choose(Mode::Maps);
             self.chosen = Some(goal.cell);
             self.takes_focus = true;
             self.inner = (goal.op != goal.layer).then_some((goal.layer, goal.op));
         }
+    }
+
+    fn choose(&mut self, mode: Mode) {
+        (self.mode, self.wanted) = (mode, mode);
+    }
+
+    /// Whether the layer has filters that can be shown.
+    fn has_kernels(&self, cx: &PanelCx<'_>) -> bool {
+        cx.plan.program.kernels(self.looked()).is_some()
     }
 
     /// Whether everything shown belongs to the clicked cell: what moves it cannot follow the pointer.
@@ -331,6 +357,7 @@ impl MapsPanel {
             // The effective field follows clicks: it takes longer than the pointer would wait.
             sense: self.chosen.filter(|_| self.sense && self.mode == Mode::Maps),
             spread: self.mode == Mode::Spread,
+            excite: (self.mode == Mode::Patches).then(|| self.gallery.wanted()),
         }
     }
 
@@ -374,6 +401,7 @@ impl MapsPanel {
     /// through layers, with Shift through cells.
     fn keys(&mut self, cx: &PanelCx<'_>, node: NodeId, probe: Option<&ProbeView>, ui: &Ui, out: &mut Vec<UiCommand>) {
         let is_here = ui.rect_contains_pointer(ui.max_rect());
+        ui.data_mut(|data| data.insert_temp(under_pointer_id(), is_here));
         let focused = ui.memory(egui::Memory::focused);
         let is_ours = focused.is_some_and(|id| id == tiles::map_id());
         if ui.text_edit_focused() || !(is_ours || (is_here && focused.is_none())) {
@@ -418,6 +446,17 @@ impl MapsPanel {
             self.chosen = Some(Cell::new(0, height / 2, width / 2));
         }
     }
+}
+
+/// Where the panel notes whether the pointer is over it.
+fn under_pointer_id() -> egui::Id {
+    egui::Id::unique("maps-under-pointer")
+}
+
+/// Whether the pointer was over the panel when it was last drawn. Asked once between two drawings: a panel that is no longer
+/// drawn notes nothing.
+pub(super) fn is_under_pointer(ctx: &egui::Context) -> bool {
+    ctx.data_mut(|data| data.remove_temp::<bool>(under_pointer_id())).unwrap_or(false)
 }
 
 /// What passes through a bypassed layer: the path of the op, or the name of the input, that gives it.

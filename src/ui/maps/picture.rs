@@ -46,7 +46,7 @@ impl MapsPanel {
                         stale::faded_ui(cx.look, stale, ui, |ui| self.picture_ui(cx, probe, cell, side, room, ui));
                     }
                     if !room.is_beside {
-                        stale::dimmed_ui(stale, ui, |ui| says_ui(probe, room, ui));
+                        stale::dimmed_ui(stale, ui, |ui| says_ui(&probe.top, &probe.label, room, ui));
                     }
                     if is_drawn && has_cell {
                         self.pad.ui(ui, room.side);
@@ -59,7 +59,7 @@ impl MapsPanel {
                             if is_drawn {
                                 self.picture_ui(cx, probe, cell, BESIDE_PAD, room, ui);
                             }
-                            says_ui(probe, room, ui);
+                            says_ui(&probe.top, &probe.label, room, ui);
                         });
                     });
                 }
@@ -127,12 +127,12 @@ impl MapsPanel {
 }
 
 /// What the data say that it is, and what the network says.
-fn says_ui(probe: &ProbeView, room: Room, ui: &mut Ui) {
+pub(super) fn says_ui(top: &[(String, f32)], label: &str, room: Room, ui: &mut Ui) {
     let tokens = Tokens::of(ui);
-    if !probe.label.is_empty() {
-        kit::weak(ui, format!("It is {}", probe.label)).on_hover_text("What the data say");
+    if !label.is_empty() {
+        kit::weak(ui, format!("It is {label}")).on_hover_text("What the data say");
     }
-    if probe.top.is_empty() {
+    if top.is_empty() {
         kit::weak(ui, "No classes").on_hover_text("No head of this network judges classes of images");
         return;
     }
@@ -140,8 +140,8 @@ fn says_ui(probe: &ProbeView, room: Room, ui: &mut Ui) {
         ui.label(RichText::new("What does it say?").color(tokens.text_strong))
             .on_hover_text("The likeliest classes, and how sure the network is of each");
     }
-    for (name, share) in probe.top.iter().take(room.classes) {
-        let is_right = probe.label == *name;
+    for (name, share) in top.iter().take(room.classes) {
+        let is_right = label == name;
         let color = if is_right { tokens.bar } else { tokens.active };
         let text = format!("{name}  {:.1} %", share * 100.0);
         kit::gauge(ui, *share, room.answer(), color, &text, "Class")

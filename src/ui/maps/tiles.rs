@@ -137,7 +137,7 @@ impl MapsPanel {
         let channels = probe.shape.first().copied().unwrap_or(1);
         let is_map = probe.map().is_some();
         ui.horizontal(|ui| {
-            let back = ui.button("‹ All").on_hover_text("Back to all channels (Esc)");
+            let back = ui.button("‹").on_hover_text("Back to all channels (Esc)");
             back.widget_info(|| labeled(egui::Role::Button, "All channels".into()));
             if back.clicked() {
                 self.chosen = None;
@@ -197,7 +197,11 @@ impl MapsPanel {
                 self.pins.push(Pin { title, plane: plane.clone() });
                 self.fill_pins(ui);
             }
-            kit::weak(ui, format!("of {}", text::count(channels))).on_hover_text(counted(channels));
+            let patches = ui.button("Patches");
+            patches.widget_info(|| labeled(egui::Role::Button, format!("Patches of channel {}", chosen.channel)));
+            if patches.on_hover_text("What excites this channel most, out of many images").clicked() {
+                self.show_patches(chosen.channel);
+            }
         });
     }
 

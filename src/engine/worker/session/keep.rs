@@ -6,7 +6,6 @@ use super::super::super::protocol::Event;
 use super::super::super::run::{RunError, RunStatus};
 use super::super::super::weights::write_safetensors;
 use super::super::answer::{CLASSES, DOCUMENT};
-use super::super::watch::Watch;
 use super::super::{BUILD, Worker, WorkerError};
 use super::{End, Session, trainer};
 use std::collections::BTreeMap;
@@ -44,7 +43,7 @@ impl Session {
         // Its own lock would be in the way of the new one.
         self.lock = None;
         self.lock = Some(self.folder.lock()?);
-        self.watch = Watch::start(&self.folder, trainer(worker)?.step_index());
+        self.watch.start_again(&self.folder, trainer(worker)?.step_index());
         if !self.folder.best_path().is_file() {
             // The next epoch is the best of those that there are.
             self.progress.best = None;

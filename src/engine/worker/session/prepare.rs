@@ -128,7 +128,7 @@ pub(super) fn prepare(worker: &mut Worker, run: RunId, request: &TrainRequest) -
     let session = Session {
         run,
         metrics: MetricsWriter::open(&folder)?,
-        watch: Watch::start(&folder, trainer.step_index()),
+        watch: Watch::start(&folder, trainer.step_index(), request.watched.clone()),
         folder,
         lock: Some(lock),
         record,
