@@ -97,6 +97,7 @@ impl Studio {
         self.steps(10);
         self.snap(dir, "explained-cell")?;
         self.shoot_history(dir)?;
+        self.shoot_patches(dir)?;
         self.shoot_runs(dir)?;
 
         // Without Flatten the first dense layer meets a map.

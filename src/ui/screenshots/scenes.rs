@@ -68,6 +68,16 @@ impl Studio {
         self.click("Validation image")
     }
 
+    /// What excites each channel most.
+    pub(super) fn shoot_patches(&mut self, dir: &Path) -> Result<()> {
+        self.show("feature-maps");
+        self.click("Patches")?;
+        self.until("patches", |studio| studio.harness.query_by_label("Patch 1 of channel 0").is_some())?;
+        self.steps(10);
+        self.snap(dir, "patches")?;
+        self.click("Maps")
+    }
+
     /// The snapshots of the run that has ended.
     pub(super) fn shoot_history(&mut self, dir: &Path) -> Result<()> {
         self.show("feature-maps");
