@@ -206,6 +206,27 @@ fn micro_batches_of_different_size_weigh_by_their_images() {
 }
 
 #[test]
+fn a_step_left_between_its_batches_has_learned_nothing_and_can_be_done_anew() {
+    let _turn = alone();
+    let program = small_net();
+    let micro = [batch(0, 4, [1, 8, 8], 3), batch(4, 4, [1, 8, 8], 3), batch(8, 4, [1, 8, 8], 3)];
+    let (mut left, mut whole) = (trainer(&program, sgd(0.1)), trainer(&program, sgd(0.1)));
+    let before = bits(&left.network().weights().unwrap());
+    // Asked before the second and the third.
+    let mut asked = 0;
+    let outcome = left.step_while(&micro, &mut || {
+        asked += 1;
+        asked < 2
+    });
+    assert!(outcome.unwrap().is_none());
+    assert_eq!((asked, left.step_index()), (2, 0));
+    assert!(bits(&left.network().weights().unwrap()) == before);
+    let (again, once) = (left.step(&micro).unwrap(), whole.step(&micro).unwrap());
+    assert_eq!((again.loss.to_bits(), again.step), (once.loss.to_bits(), 1));
+    assert!(bits(&left.network().weights().unwrap()) == bits(&whole.network().weights().unwrap()));
+}
+
+#[test]
 fn a_final_softmax_is_folded_into_the_loss_and_shown_by_predict() {
     let _turn = alone();
     let build = |with_softmax: bool| {

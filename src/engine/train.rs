@@ -159,17 +159,32 @@ impl Trainer {
     /// # Errors
     /// Batches that do not fit, numbers that are not finite, or a failing device.
     pub fn step(&mut self, micro: &[Batch]) -> Result<StepOutcome, EngineError> {
+        let done = self.step_while(micro, &mut || true)?;
+        done.ok_or_else(|| EngineError::Backend { message: "The step was left halfway".into() })
+    }
+
+    /// The same, but asks before every micro-batch behind the first whether to go on; if not, nothing was learned and
+    /// there is no outcome. A step of many large micro-batches takes minutes on a slow device.
+    ///
+    /// # Errors
+    /// As [`Trainer::step`].
+    pub fn step_while(
+        &mut self,
+        micro: &[Batch],
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<StepOutcome>, EngineError> {
         self.check_whole()?;
         let images: usize = micro.iter().map(Batch::len).sum();
         if images == 0 || micro.iter().any(Batch::is_empty) {
             return Err(EngineError::EmptyBatch);
         }
-        let mut found = guard(|| self.look(micro, images))?;
+        let Some(mut found) = guard(|| self.look(micro, images, go_on))? else { return Ok(None) };
         while found.loss.is_finite()
             && !found.norm.is_finite()
             && self.loss_scale.as_mut().is_some_and(LossScale::shrinks)
         {
-            found = guard(|| self.look(micro, images))?;
+            let Some(again) = guard(|| self.look(micro, images, go_on))? else { return Ok(None) };
+            found = again;
         }
         if !(found.loss.is_finite() && found.norm.is_finite()) {
             return Err(EngineError::NotFinite { step: self.step + 1, loss: found.loss, norm: found.norm });
@@ -191,7 +206,7 @@ impl Trainer {
         if let Some(scale) = &mut self.loss_scale {
             scale.grows();
         }
-        Ok(outcome)
+        Ok(Some(outcome))
     }
 
     /// Judges one batch without learning: running statistics, no dropout.
@@ -236,7 +251,8 @@ impl Trainer {
     /// A batch that does not fit, or a failing device.
     pub fn gradients(&self, batch: &Batch) -> Result<Vec<(String, HostTensor)>, EngineError> {
         self.check_whole()?;
-        let found = guard(|| self.look(std::slice::from_ref(batch), batch.len().max(1)))?;
+        let found = guard(|| self.look(std::slice::from_ref(batch), batch.len().max(1), &mut || true))?;
+        let found = found.ok_or(EngineError::EmptyBatch)?;
         let scale = 1.0 / self.scale();
         let unscaled = found.gradients.into_iter().map(|g| g.map(|g| g.mul_scalar(scale))).collect();
         let read = self.network.download_params(unscaled)?;
@@ -310,8 +326,13 @@ impl Trainer {
         self.loss_scale.map_or(1.0, |scale| scale.factor)
     }
 
-    /// Gradients, statistics and numbers of all micro-batches.
-    fn look(&self, micro: &[Batch], images: usize) -> Result<Found, EngineError> {
+    /// Gradients, statistics and numbers of all micro-batches; nothing if it was told not to go on.
+    fn look(
+        &self,
+        micro: &[Batch],
+        images: usize,
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<Found>, EngineError> {
         let mut gradients: Vec<Option<Tensor<1>>> = vec![None; self.network.params.len()];
         let mut statistics = Vec::new();
         let heads = self.judges.len();
@@ -319,6 +340,9 @@ impl Trainer {
         let mut correct: Vec<Option<Tensor<1>>> = vec![None; heads];
         let mut judged = vec![0; heads];
         for (index, batch) in micro.iter().enumerate() {
+            if index > 0 && !go_on() {
+                return Ok(None);
+            }
             self.network.device().seed(step_seed(self.job.seed, self.step, index as u64));
             let share = batch.len() as f64 / images as f64;
             for (head, verdict) in self.look_at(batch, share, &mut gradients, &mut statistics)?.into_iter().enumerate()
@@ -350,7 +374,7 @@ impl Trainer {
             }
         }
         let norm = next()?.sqrt() / self.scale();
-        Ok(Found { gradients, statistics, loss, norm, metrics })
+        Ok(Some(Found { gradients, statistics, loss, norm, metrics }))
     }
 
     /// Forward and backward of one micro-batch; its gradients are added to the others'.

@@ -64,6 +64,7 @@ impl App {
             UiCommand::Stop { keep_best } => {
                 if self.session.is_busy() {
                     self.tell(Command::Stop { keep_best });
+                    self.session.stopping();
                 }
             }
             UiCommand::ResumeRun => {
@@ -83,6 +84,10 @@ impl App {
                     front.path = path.to_vec();
                     front.selection = vec![*last];
                 }
+                self.show_panel("feature-maps");
+            }
+            UiCommand::LookAt(index) => {
+                self.looker.offer(ImageRef::Item { split: crate::data::Split::Validation, index });
                 self.show_panel("feature-maps");
             }
             UiCommand::Look(look) => self.ask_engine(&look, ctx),

@@ -51,8 +51,11 @@ const FEW_IMAGES: usize = 50;
 /// Judges a run by its curves; `images` are its training images.
 pub(super) fn judge(run: &RunView, spec: &TrainSpec, images: usize) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let lost =
-        diverged(run, spec).or_else(|| no_gradient(run)).or_else(|| rising(run, spec)).or_else(|| stuck(run, spec));
+    let lost = diverged(run, spec)
+        .or_else(|| no_gradient(run))
+        .or_else(|| rising(run, spec))
+        .or_else(|| stuck(run, spec))
+        .or_else(|| guessing(run, spec));
     if let Some(lost) = lost {
         // What follows from a lost run is not worth reading.
         return vec![lost];
@@ -168,6 +171,52 @@ fn stuck(run: &RunView, spec: &TrainSpec) -> Option<Finding> {
             "Look at the labels in the Data panel, and search for a learning rate. A deep network without batch norm may not start at all."
         },
         remedy: is_small.then(|| with_rate(spec, 10.0)),
+    })
+}
+
+/// An epoch is done, and the network is as often right as one that guesses: the loss shot up first, or the run is over.
+fn guessing(run: &RunView, spec: &TrainSpec) -> Option<Finding> {
+    let (last, classes) = (run.epochs.last()?, run.classes.len());
+    if classes < 2 || run.steps.len() < FEW_STEPS / 2 {
+        return None;
+    }
+    // A half more than by chance is called learning; so is the memory of training images.
+    let chance = 1.0 / classes as f64;
+    let learns = |accuracy: f64| accuracy > (chance * 1.5).min(chance + 0.1);
+    if run.epochs.iter().any(|epoch| learns(epoch.accuracy) || learns(epoch.train_accuracy)) {
+        return None;
+    }
+    let cost = (classes as f64).ln();
+    let highest = run.steps.iter().filter(|step| step.loss.is_finite()).max_by(|a, b| a.loss.total_cmp(&b.loss))?;
+    let shot_up = highest.loss > cost * 3.0;
+    if !shot_up && !matches!(run.state, RunState::Finished(_)) {
+        return None;
+    }
+    let right = format!(
+        "After epoch {} it is right in {:.1} % of the validation images; guessing among {classes} classes is in {:.1} %.",
+        last.epoch,
+        last.accuracy * 100.0,
+        chance * 100.0
+    );
+    Some(Finding {
+        title: "No better than guessing",
+        tone: Tone::Bad,
+        evidence: if shot_up {
+            format!(
+                "{right} The loss shot up to {:.1} in step {}, at a learning rate of {}.",
+                highest.loss,
+                text::count(highest.step),
+                rate_text(highest.learning_rate)
+            )
+        } else {
+            right
+        },
+        advice: if shot_up {
+            "Steps that were too large have driven the units to where they no longer answer: dead ReLUs, saturated tanh. Start anew with a smaller learning rate."
+        } else {
+            "Search for a learning rate, and look at the labels in the Data panel."
+        },
+        remedy: shot_up.then(|| with_rate(spec, 0.1)),
     })
 }
 
@@ -411,6 +460,25 @@ mod tests {
         assert_eq!(findings[0].title, "No progress");
         assert!(findings[0].evidence.contains("2.303"), "{findings:?}");
         assert!((findings[0].remedy.as_ref().unwrap().spec.learning_rate - 1e-4).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_network_that_only_guesses_after_a_loss_that_shot_up_is_not_called_done_and_well() {
+        // Three epochs at a tenth right among ten classes; the loss was 80 once, ln 10 = 2.303 is what guessing costs.
+        let mut run = run(&[(2.4, 2.31), (2.31, 2.305), (2.305, 2.304)]);
+        run.epochs.iter_mut().for_each(|epoch| (epoch.accuracy, epoch.train_accuracy) = (0.1, 0.1));
+        run.steps[4].loss = 80.0;
+        let findings = judge(&run, &TrainSpec { learning_rate: 0.5, ..TrainSpec::default() }, 5_000);
+        assert_eq!(findings[0].title, "No better than guessing");
+        let evidence = &findings[0].evidence;
+        assert!(evidence.contains("80.0 in step 5") && evidence.contains("10.0 % of the validation"), "{evidence}");
+        assert!((findings[0].remedy.as_ref().unwrap().spec.learning_rate - 0.05).abs() < 1e-12);
+        // A young run without such a peak is left alone; one that is right three times in ten learns.
+        run.steps[4].loss = 2.4;
+        assert!(!titles(&run).contains(&"No better than guessing"));
+        run.steps[4].loss = 80.0;
+        run.epochs[2].accuracy = 0.3;
+        assert!(!titles(&run).contains(&"No better than guessing"));
     }
 
     #[test]

@@ -244,17 +244,20 @@ impl App {
                 out.push(UiCommand::Train);
             }
         }
-        if busy && action != TrainAction::GoOn {
+        let is_stopping = self.session.run().is_some_and(|run| run.state == RunState::Stopping);
+        if busy && !is_stopping && action != TrainAction::GoOn {
             let (symbol, label) = if is_paused { (Symbol::Play, "Go on") } else { (Symbol::Pause, "Pause") };
             if kit::symbol_button(ui, symbol, label, false, true).on_hover_text(hover(ui, "pause")).clicked() {
                 out.push(UiCommand::Pause);
             }
         }
-        if kit::symbol_button(ui, Symbol::Stop, "Stop", false, busy).on_hover_text(hover(ui, "stop")).clicked() {
+        let label = if is_stopping { "Stopping…" } else { "Stop" };
+        let stop = kit::symbol_button(ui, Symbol::Stop, label, false, busy && !is_stopping);
+        if stop.on_hover_text(hover(ui, "stop")).clicked() {
             out.push(UiCommand::Stop { keep_best: false });
         }
         // Beside another network's run it stays in the menu: the bar has no room for all.
-        if elsewhere.is_none() && (ui.available_width() > 330.0 || busy) {
+        if elsewhere.is_none() && !is_stopping && (ui.available_width() > 330.0 || busy) {
             let best = kit::symbol_button(ui, Symbol::StopBest, "Stop and keep best", false, busy);
             if best.on_hover_text(hover(ui, "stop_best")).clicked() {
                 out.push(UiCommand::Stop { keep_best: true });

@@ -144,6 +144,8 @@ pub enum UiCommand {
         /// Index in the validation (or training) images.
         image: usize,
     },
+    /// Show the feature maps of a validation image, by its index.
+    LookAt(u64),
     /// Look inside: asked in every frame by a panel that shows the answer.
     Look(Box<Look>),
     /// Ask for a picture to look at.

@@ -261,12 +261,15 @@ impl ResultsPanel {
                 ui.spacing_mut().item_spacing = vec2(size::STEP, size::STEP);
                 for (at, answer) in answers.iter().enumerate() {
                     let problem = thumbs.get(at).copied().flatten().and_then(|thumb| thumb.as_ref().err());
-                    self.image_ui(at, answer, problem, &class, ui);
+                    if self.image_ui(at, answer, problem, &class, ui) {
+                        out.push(UiCommand::LookAt(answer.index));
+                    }
                 }
             });
         });
     }
 
+    /// One image with what it is and what it was called; whether it was clicked.
     fn image_ui(
         &self,
         at: usize,
@@ -274,7 +277,7 @@ impl ResultsPanel {
         problem: Option<&String>,
         class: &dyn Fn(u32) -> String,
         ui: &mut Ui,
-    ) {
+    ) -> bool {
         let tokens = Tokens::of(ui);
         let side = size::THUMB * 1.5;
         let words = format!(
@@ -284,9 +287,9 @@ impl ResultsPanel {
             class(answer.guess),
             answer.probability * 100.0
         );
-        let (rect, response) = ui.allocate_exact_size(vec2(side, side + 28.0), Sense::hover());
+        let (rect, response) = ui.allocate_exact_size(vec2(side, side + 28.0), Sense::click());
         if !ui.is_rect_visible(rect) {
-            return;
+            return false;
         }
         let picture = egui::Rect::from_min_size(rect.min, Vec2::splat(side));
         ui.painter().rect_filled(picture, 3.0, tokens.track);
@@ -306,9 +309,14 @@ impl ResultsPanel {
         };
         line(picture.bottom() + 1.0, caption, color);
         line(picture.bottom() + 14.0, format!("{:.1} %", answer.probability * 100.0), tokens.text_weak);
+        if response.hovered() || response.has_focus() {
+            let frame = egui::Stroke::new(1.5, tokens.accent);
+            ui.painter().rect_stroke(picture, 3.0, frame, egui::StrokeKind::Outside);
+        }
         response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &words));
         let hover = problem.map_or_else(|| words.clone(), |problem| format!("{words}\n{problem}"));
-        response.on_hover_text(hover);
+        let response = response.on_hover_cursor(egui::CursorIcon::PointingHand);
+        response.on_hover_text(format!("{hover}\nClick to see it in the feature maps")).clicked()
     }
 
     /// Puts the pictures into the texture, when others are shown or more of them have come.

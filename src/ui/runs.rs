@@ -67,6 +67,8 @@ pub enum RunState {
     Training,
     /// Waiting.
     Paused,
+    /// Told to stop: the present batch ends, a checkpoint is written.
+    Stopping,
     /// Done; how, in words.
     Finished(String),
     /// It broke; how, in words.
@@ -125,7 +127,7 @@ pub struct RunView {
 impl RunView {
     /// Whether it is under way, paused or not.
     pub fn is_active(&self) -> bool {
-        matches!(self.state, RunState::Preparing | RunState::Training | RunState::Paused)
+        matches!(self.state, RunState::Preparing | RunState::Training | RunState::Paused | RunState::Stopping)
     }
 
     /// The time that is left, with its range, and what that means; `None` while it is not known.

@@ -144,9 +144,14 @@ impl Session {
 
     /// Whether a run is under way, paused or not.
     pub(super) fn is_busy(&self) -> bool {
-        self.run
-            .as_ref()
-            .is_some_and(|run| matches!(run.state, RunState::Preparing | RunState::Training | RunState::Paused))
+        self.run.as_ref().is_some_and(RunView::is_active)
+    }
+
+    /// The run was told to stop.
+    pub(super) fn stopping(&mut self) {
+        if let Some(run) = self.run.as_mut().filter(|run| run.is_active()) {
+            run.state = RunState::Stopping;
+        }
     }
 
     /// Adds a line to the log.

@@ -83,6 +83,7 @@ impl App {
                 None => "Training".into(),
             },
             RunState::Paused => "Paused".into(),
+            RunState::Stopping => "Stopping after this batch".into(),
             RunState::Finished(how) => format!("Run done. {how}"),
             RunState::Failed(_) => "Run failed".into(),
         };

@@ -364,6 +364,9 @@ fn progress_ui(cx: &PanelCx<'_>, run: &RunView, ui: &mut Ui) {
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative; `as` saturates")]
 fn speed_text(speed: f64) -> String {
+    if (0.0..9.95).contains(&speed) && speed > 0.0 {
+        return format!("{speed:.1} images/s");
+    }
     format!("{} images/s", text::count(speed.max(0.0).round() as u64))
 }
 
@@ -410,6 +413,7 @@ fn state_words(run: &RunView, tokens: &Tokens) -> (String, egui::Color32) {
         }
         RunState::Training => ("Training".into(), tokens.accent),
         RunState::Paused => ("Paused".into(), tokens.warning),
+        RunState::Stopping => ("Stopping after this batch".into(), tokens.warning),
         RunState::Finished(how) => (format!("Done. {how}"), tokens.ok),
         RunState::Failed(why) => (format!("Failed. {why}"), tokens.error),
     }

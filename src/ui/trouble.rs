@@ -167,7 +167,7 @@ impl Session {
     pub(super) fn look_for_silence(&mut self) {
         let state = self.run.as_ref().map(|run| &run.state);
         let is_preparing = state == Some(&RunState::Preparing);
-        let is_silent = (is_preparing || state == Some(&RunState::Training))
+        let is_silent = (is_preparing || matches!(state, Some(RunState::Training | RunState::Stopping)))
             && self.supervisor.is_some()
             && self.watch.run.lasts() > self.watch.run.limit(if is_preparing { PREPARING } else { 1 });
         let is_shown = self.news.has(Kind::Silent);

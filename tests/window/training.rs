@@ -7,7 +7,7 @@ use crate::hand::{
 };
 use crate::scratch::scratch;
 use egui::{Key, Modifiers, Role};
-use egui_kittest::kittest::Queryable as _;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use std::path::{Path, PathBuf};
 use striate::engine::run::RunFolder;
 use striate::ui::Options;
@@ -161,6 +161,12 @@ fn every_epoch_shows_who_is_taken_for_whom_with_the_images() {
     wait(&mut window, "the picture", |window| {
         window.state().runs().pictures.values().any(|picture| picture.as_ref().is_ok_and(|thumb| thumb.width > 0))
     });
+    // A click shows it in the feature maps; then back.
+    window.get_by_label_contains(&image).click();
+    steps(&mut window, 4);
+    let shown = window.get_by_label("Image number").accesskit_node().numeric_value();
+    assert_eq!(shown, Some((answer.index + 1) as f64));
+    click(&mut window, "Results");
     // Scores of every class, and the way back to the worst mistakes.
     click(&mut window, "Classes");
     window.get_by_label("Recall");

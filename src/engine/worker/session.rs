@@ -132,8 +132,22 @@ impl Session {
             if micro.is_empty() {
                 return Ok(None);
             }
-            let outcome = match trainer(worker)?.step(&micro) {
-                Ok(outcome) => outcome,
+            let (inbox, out, run) = (std::sync::Arc::clone(&worker.inbox), worker.out.clone(), self.run);
+            let mut told = Instant::now();
+            let mut go_on = || {
+                if told.elapsed() >= ALIVE {
+                    told = Instant::now();
+                    out.send(&Event::Alive { run });
+                }
+                !inbox.is_stopping()
+            };
+            let outcome = match trainer(worker)?.step_while(&micro, &mut go_on) {
+                Ok(Some(outcome)) => outcome,
+                // Left halfway for a stop: control takes it, and the step is done anew when the run is resumed.
+                Ok(None) => match self.control(worker)? {
+                    Some(end) => return Ok(Some(end)),
+                    None => return Ok(Some(End::Closed)),
+                },
                 Err(error @ EngineError::NotFinite { .. }) => {
                     tracing::error!("{error}");
                     return Ok(Some(End::Done(FinishReason::Diverged, true)));

@@ -38,7 +38,9 @@ pub(super) struct Timing {
 
 impl Timing {
     pub(super) fn of(cx: &PanelCx<'_>) -> Self {
-        let trains = cx.run.is_some_and(|run| matches!(run.state, RunState::Preparing | RunState::Training));
+        let trains = cx
+            .run
+            .is_some_and(|run| matches!(run.state, RunState::Preparing | RunState::Training | RunState::Stopping));
         let problem = if trains {
             Some("Layers are measured while nothing trains: both would be slower")
         } else if cx.plan.is_complete() {

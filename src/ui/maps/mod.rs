@@ -369,7 +369,15 @@ impl MapsPanel {
             self.offered = *serial;
             self.source = match image {
                 ImageRef::File(path) => Source::File(path.clone()),
-                other => Source::Pasted(other.clone()),
+                ImageRef::Item { split, index } => {
+                    self.whose = Whose::Run;
+                    // The run's data, which are known once its weights are looked at: the document's, unless they changed.
+                    for data in [images_of(cx), &cx.document.data.source] {
+                        self.set_place(data, *split, *index);
+                    }
+                    Source::Data(*split)
+                }
+                pixels @ ImageRef::Pixels { .. } => Source::Pasted(pixels.clone()),
             };
         }
         let pasted = ui.input(|input| {
