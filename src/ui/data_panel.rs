@@ -104,7 +104,6 @@ impl DataPanel {
                 ui.separator();
             }
             gesture = self.splits_ui(ui, &mut spec);
-            ui.separator();
             whole(ui, "Nothing leaves this computer.")
                 .on_hover_text("Images are read from this computer and stay on it. Original files are never changed");
         });
