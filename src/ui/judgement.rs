@@ -19,13 +19,18 @@ pub(super) enum Tone {
     Good,
 }
 
-/// A change of the settings that may help.
+/// What may help, at one click.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Remedy {
-    /// Text of its button.
-    pub(super) label: String,
-    /// The settings with it.
-    pub(super) spec: TrainSpec,
+pub(super) enum Remedy {
+    /// Other settings for the next run.
+    Settings {
+        /// Text of its button.
+        label: String,
+        /// The settings with it.
+        spec: TrainSpec,
+    },
+    /// The same run goes on for so many more epochs.
+    MoreEpochs(u32),
 }
 
 /// Something that the curves say.
@@ -39,8 +44,15 @@ pub(super) struct Finding {
     pub(super) evidence: String,
     /// What to try.
     pub(super) advice: &'static str,
-    /// An edit that does it.
+    /// A button that does it.
     pub(super) remedy: Option<Remedy>,
+}
+
+impl Finding {
+    /// Whether it advises to go on with the run.
+    pub(super) fn wants_more_epochs(&self) -> bool {
+        matches!(self.remedy, Some(Remedy::MoreEpochs(_)))
+    }
 }
 
 /// Steps before losses of steps are judged.
@@ -70,7 +82,7 @@ pub(super) fn judge(run: &RunView, spec: &TrainSpec, images: usize) -> Vec<Findi
     findings.extend(slow(run, spec));
     if !is_overfit {
         findings.extend(plateau(run, spec));
-        findings.extend(too_short(run, spec));
+        findings.extend(too_short(run));
     }
     if findings.is_empty() {
         findings.extend(sound(run));
@@ -94,7 +106,7 @@ fn ends(steps: &[StepPoint]) -> Option<(f64, f64)> {
 fn with_rate(spec: &TrainSpec, factor: f64) -> Remedy {
     // One digit, as people write rates.
     let rate = format!("{:.0e}", spec.learning_rate * factor).parse().unwrap_or(spec.learning_rate * factor);
-    Remedy {
+    Remedy::Settings {
         label: format!("Use learning rate {}", rate_text(rate)),
         spec: TrainSpec { learning_rate: rate, ..spec.clone() },
     }
@@ -228,13 +240,13 @@ fn overfitting(run: &RunView, spec: &TrainSpec) -> Option<Finding> {
         return None;
     }
     let remedy = if spec.early_stop.is_none() {
-        Remedy {
+        Remedy::Settings {
             label: "Stop early after 3 epochs".into(),
             spec: TrainSpec { early_stop: Some(EarlyStop { patience: 3, min_delta: 0.0 }), ..spec.clone() },
         }
     } else {
         let decay = if spec.weight_decay > 0.0 { spec.weight_decay * 3.0 } else { 1e-3 };
-        Remedy {
+        Remedy::Settings {
             label: format!("Use weight decay {}", rate_text(decay)),
             spec: TrainSpec { weight_decay: decay, ..spec.clone() },
         }
@@ -334,14 +346,14 @@ fn plateau(run: &RunView, spec: &TrainSpec) -> Option<Finding> {
         } else {
             "More epochs will not help. A larger network or more data may."
         },
-        remedy: is_constant.then(|| Remedy {
+        remedy: is_constant.then(|| Remedy::Settings {
             label: "Use a cosine schedule".into(),
             spec: TrainSpec { schedule: Schedule::Cosine { floor: 0.0 }, ..spec.clone() },
         }),
     })
 }
 
-fn too_short(run: &RunView, spec: &TrainSpec) -> Option<Finding> {
+fn too_short(run: &RunView) -> Option<Finding> {
     if !matches!(run.state, RunState::Finished(_)) {
         return None;
     }
@@ -350,18 +362,13 @@ fn too_short(run: &RunView, spec: &TrainSpec) -> Option<Finding> {
     // Nothing is left to gain for a network that is always right.
     let is_perfect = last.accuracy >= 0.999;
     let is_planned = u64::from(last.epoch) >= run.total_epochs();
-    (is_falling && is_planned && !is_perfect).then(|| {
-        let epochs = spec.epochs.max(last.epoch).saturating_mul(2);
-        Finding {
-            title: "It was still learning",
-            tone: Tone::Hint,
-            evidence: format!(
-                "The last epoch was the best: validation loss {:.3} after {:.3}.",
-                last.loss, before.loss
-            ),
-            advice: "Train longer.",
-            remedy: Some(Remedy { label: format!("Use {epochs} epochs"), spec: TrainSpec { epochs, ..spec.clone() } }),
-        }
+    (is_falling && is_planned && !is_perfect).then(|| Finding {
+        title: "It was still learning",
+        tone: Tone::Hint,
+        evidence: format!("The last epoch was the best: validation loss {:.3} after {:.3}.", last.loss, before.loss),
+        advice: "Train longer: the run goes on from where it ended.",
+        // As many again.
+        remedy: Some(Remedy::MoreEpochs(last.epoch)),
     })
 }
 
@@ -422,6 +429,14 @@ mod tests {
         }
     }
 
+    /// The settings that a finding offers.
+    fn offered(finding: &Finding) -> &TrainSpec {
+        match &finding.remedy {
+            Some(Remedy::Settings { spec, .. }) => spec,
+            other => panic!("{other:?} are no settings"),
+        }
+    }
+
     fn titles(run: &RunView) -> Vec<&'static str> {
         judge(run, &TrainSpec::default(), 5_000).into_iter().map(|finding| finding.title).collect()
     }
@@ -433,8 +448,7 @@ mod tests {
         let found = &findings[0];
         assert_eq!(found.title, "Overfitting");
         assert!(found.evidence.contains("epoch 3 (0.420)") && found.evidence.contains("0.600 now"), "{found:?}");
-        let remedy = found.remedy.as_ref().unwrap();
-        assert_eq!(remedy.spec.early_stop, Some(EarlyStop { patience: 3, min_delta: 0.0 }));
+        assert_eq!(offered(found).early_stop, Some(EarlyStop { patience: 3, min_delta: 0.0 }));
         // With few images that is said too: 300 in 10 classes are 30 each.
         let few = judge(&run, &TrainSpec::default(), 300);
         assert!(few.iter().any(|finding| finding.title == "Few images" && finding.evidence.contains("about 30")));
@@ -448,7 +462,7 @@ mod tests {
         lost.state = RunState::Failed("The loss is no longer a number; try a smaller learning rate".into());
         let findings = judge(&lost, &TrainSpec::default(), 5_000);
         assert_eq!(findings[0].title, "The loss ran away");
-        let rate = findings[0].remedy.as_ref().unwrap().spec.learning_rate;
+        let rate = offered(&findings[0]).learning_rate;
         assert!((rate - 1e-4).abs() < 1e-12, "{rate}");
     }
 
@@ -459,7 +473,7 @@ mod tests {
         let findings = judge(&run, &TrainSpec { learning_rate: 1e-5, ..TrainSpec::default() }, 5_000);
         assert_eq!(findings[0].title, "No progress");
         assert!(findings[0].evidence.contains("2.303"), "{findings:?}");
-        assert!((findings[0].remedy.as_ref().unwrap().spec.learning_rate - 1e-4).abs() < 1e-12);
+        assert!((offered(&findings[0]).learning_rate - 1e-4).abs() < 1e-12);
     }
 
     #[test]
@@ -499,7 +513,39 @@ mod tests {
         let mut short = run(&[(1.0, 0.9), (0.6, 0.5), (0.4, 0.3)]);
         (short.state, short.total_steps) = (RunState::Finished("All epochs done".into()), 30);
         let findings = judge(&short, &TrainSpec { epochs: 3, ..TrainSpec::default() }, 5_000);
-        assert_eq!((findings[0].title, findings[0].remedy.as_ref().unwrap().spec.epochs), ("It was still learning", 6));
+        // Three epochs more of the same run, not other settings for the next one.
+        assert_eq!((findings[0].title, &findings[0].remedy), ("It was still learning", &Some(Remedy::MoreEpochs(3))));
+    }
+
+    #[test]
+    fn every_finding_has_numbers_as_its_evidence_and_something_to_try() {
+        let spec = TrainSpec::default();
+        let first = |run: &RunView| judge(run, &spec, 5_000).remove(0);
+        let mut dead = run(&[(2.0, 2.0), (2.0, 2.0), (2.0, 2.0)]);
+        dead.steps.iter_mut().for_each(|step| step.grad_norm = 0.0);
+        let jumps = run(&[(1.0, 0.9), (0.5, 0.5), (0.7, 0.4), (0.4, 0.35), (0.6, 0.3), (0.4, 0.25), (0.5, 0.2)]);
+        let flat = run(&[(0.9, 0.8), (0.5, 0.5), (0.4, 0.4), (0.38, 0.40), (0.37, 0.41), (0.36, 0.40), (0.35, 0.405)]);
+        let all = [
+            first(&run(&[(2.3, 2.3), (2.6, 2.5), (3.0, 2.9), (3.5, 3.2), (4.0, 3.9)])),
+            first(&run(&[(2.304, 2.303); 12])),
+            first(&dead),
+            first(&run(&[(2.30, 2.2), (2.26, 2.16), (2.22, 2.12), (2.18, 2.08), (2.14, 2.04)])),
+            first(&jumps),
+            first(&flat),
+        ];
+        for finding in &all {
+            assert!(finding.evidence.contains(|letter: char| letter.is_ascii_digit()), "{finding:?}");
+            assert!(!finding.advice.is_empty(), "{finding:?}");
+        }
+        // Too high: a tenth of 0.001. Too low: three times it. Jumps: three tenths. A plateau: another schedule.
+        assert_eq!(all[0].evidence, "The loss rises: 2.300 over the first steps, 3.750 over the last 20.");
+        assert!((offered(&all[0]).learning_rate - 1e-4).abs() < 1e-12);
+        assert_eq!(all[3].evidence, "The training loss falls steadily but slowly: 2.300 to 2.140 in 5 epochs.");
+        assert!((offered(&all[3]).learning_rate - 3e-3).abs() < 1e-12);
+        // From 0.5 to 0.7 is 40 %, from 0.4 to 0.6 half as much again, from 0.4 to 0.5 a quarter: three rises in five.
+        assert_eq!(all[4].evidence, "In 3 of the last 5 epochs the training loss rose, by up to 50 %.");
+        assert!((offered(&all[4]).learning_rate - 3e-4).abs() < 1e-12);
+        assert_eq!(offered(&all[5]).schedule, Schedule::Cosine { floor: 0.0 });
     }
 
     #[test]

@@ -185,8 +185,11 @@ impl App {
         let why = problem.clone().or_else(|| busy.then(|| "Rates are searched while nothing trains".into()));
         let help = |id: &str| command::find(id).map_or("", |spec| spec.help).to_owned();
         entry_that_says(ui, "find_rate", why.is_none(), None, &why.unwrap_or_else(|| help("find_rate")), out);
-        let hover = problem.clone().unwrap_or_else(|| help("enqueue"));
-        entry_that_says(ui, "enqueue", problem.is_none(), None, &hover, out);
+        // Where Train itself adds to the queue, once is enough.
+        if !matches!(action, TrainAction::Enqueue(_)) {
+            let hover = problem.clone().unwrap_or_else(|| help("enqueue"));
+            entry_that_says(ui, "enqueue", problem.is_none(), None, &hover, out);
+        }
         entry(ui, "reduce_memory", true, None, out);
         ui.separator();
         let why_not = match cx.run {

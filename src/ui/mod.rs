@@ -50,6 +50,7 @@ mod pointer;
 pub mod preferences;
 pub mod problems;
 mod queue_store;
+mod queue_ui;
 mod recovery;
 pub mod results_panel;
 mod run_compare;

@@ -6,6 +6,9 @@ use crate::graph::{Schedule, TrainSpec};
 use egui::Ui;
 use std::path::Path;
 
+/// Most epochs at once.
+const MOST: u32 = 10_000;
+
 /// How many more.
 #[derive(Debug)]
 pub(super) struct MoreEpochs {
@@ -19,6 +22,11 @@ impl Default for MoreEpochs {
 }
 
 impl MoreEpochs {
+    /// Proposes a number, which can be changed.
+    pub(super) fn propose(&mut self, count: u32) {
+        self.wanted = count.clamp(1, MOST);
+    }
+
     /// Draws number and button for the run of a folder; `spec` are the settings it was trained with, if they are at hand.
     pub(super) fn ui(
         &mut self,
@@ -28,7 +36,7 @@ impl MoreEpochs {
         ui: &mut Ui,
         out: &mut Vec<UiCommand>,
     ) {
-        let number = egui::DragValue::new(&mut self.wanted).range(1..=10_000).speed(0.2);
+        let number = egui::DragValue::new(&mut self.wanted).range(1..=MOST).speed(0.2);
         ui.add(number).on_hover_text("How many more epochs").accessible_name("More epochs");
         let label =
             if self.wanted == 1 { "Train 1 more epoch".into() } else { format!("Train {} more epochs", self.wanted) };

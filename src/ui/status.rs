@@ -63,6 +63,7 @@ impl App {
             }
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 self.run_ui(ui, out);
+                self.queue_ui(ui, out);
                 if let Some(why) = &self.workspace.front().read_only {
                     ui.label(RichText::new("Read-only").small().color(tokens.warning)).on_hover_text(why);
                 }
@@ -101,6 +102,27 @@ impl App {
             } else {
                 UiCommand::ShowPanel("training")
             });
+        }
+    }
+
+    /// How many runs wait.
+    fn queue_ui(&self, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+        let runs = self.panel_cx().runs;
+        if runs.queue.is_empty() {
+            return;
+        }
+        let tokens = Tokens::of(ui);
+        let (words, color) = if runs.is_held {
+            (format!("{} waiting, on hold", runs.queue.len()), tokens.warning)
+        } else {
+            (format!("{} waiting", runs.queue.len()), tokens.text_weak)
+        };
+        let label = egui::Label::new(RichText::new(words).small().color(color)).sense(egui::Sense::click());
+        let names: Vec<&str> = runs.queue.iter().take(5).map(|queued| queued.document.name.as_str()).collect();
+        let hover = format!("Next: {}.\nClick to show the queue in the Training panel", names.join(", "));
+        let label = ui.add(label.selectable(false)).on_hover_text(hover);
+        if label.on_hover_cursor(egui::CursorIcon::PointingHand).clicked() {
+            out.push(UiCommand::ShowPanel("training"));
         }
     }
 

@@ -71,26 +71,34 @@ impl PanelCx<'_> {
         self.runs.training.as_deref().filter(|_| !is_own)
     }
 
-    /// What a panel shows that training would fill: a title, a text, and the button, with what stands in the way.
+    /// What a panel shows that training would fill: a title, a text, and the button, with what stands in the way. While
+    /// another network trains, the one button is that at the top, and the text leads there.
     pub(super) fn untrained_ui(&self, ui: &mut Ui, title: &str, text: &str, out: &mut Vec<UiCommand>) {
-        let action = TrainAction::of(self);
-        let (title, text) = match &action {
-            TrainAction::Blocked(problem) => ("Not ready to train".to_owned(), problem.clone()),
+        match TrainAction::of(self) {
+            TrainAction::Blocked(problem) => {
+                kit::empty_ui(ui, "Not ready to train", &problem, None);
+            }
             TrainAction::Enqueue(name) => {
                 // Two tabs may have a network of the same name.
                 let own = &self.document.name;
-                let other = if own == name { format!("Another {name}") } else { name.clone() };
-                (
-                    format!("{other} is training"),
-                    format!("This network can wait for its turn: one run goes at a time. {text}"),
-                )
+                let other = if *own == name { format!("Another {name}") } else { name };
+                let is_waiting = self.runs.queue.iter().any(|queued| queued.revision == self.revision);
+                let text = if is_waiting && self.runs.is_held {
+                    "This network waits for its turn. The queue is on hold.".to_owned()
+                } else if is_waiting {
+                    "This network waits for its turn and then starts by itself.".to_owned()
+                } else {
+                    format!("This network can wait for its turn: Add to queue, at the top of the window. {text}")
+                };
+                kit::empty_ui(ui, &format!("{other} is training"), &text, None);
             }
-            TrainAction::Start | TrainAction::GoOn | TrainAction::Running => (title.to_owned(), text.to_owned()),
-        };
-        let hover = action.hover(ui.ctx());
-        let label = if action == TrainAction::Start { "Start training" } else { action.label() };
-        if kit::empty_ui(ui, &title, &text, action.is_enabled().then_some((label, hover.as_str()))) {
-            out.push(UiCommand::Train);
+            action => {
+                let hover = action.hover(ui.ctx());
+                let label = if action == TrainAction::Start { "Start training" } else { action.label() };
+                if kit::empty_ui(ui, title, text, action.is_enabled().then_some((label, hover.as_str()))) {
+                    out.push(UiCommand::Train);
+                }
+            }
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The run as it goes: charts, progress, speed, what is left; what the curves mean; and what waits.
 
 use super::charts::{self, Charts, rate_text};
-use super::judgement::{self, Finding, Tone};
+use super::judgement::{self, Finding, Remedy, Tone};
 use super::kit;
 use super::more_epochs::MoreEpochs;
+use super::queue_ui;
 use super::runs::{RunState, RunView};
 use super::runs_view::RunsCommand;
 use super::settings::{self, Settings};
@@ -55,11 +56,13 @@ impl TrainingPanel {
         self.settings_ui(cx, ui, out);
         self.judge(cx);
         let has_charts = charts::has_content(cx);
-        let has_words = !self.findings.is_empty() || !cx.runs.queue.is_empty() || cx.runs.search.is_some();
+        let has_words = !self.findings.is_empty() || cx.runs.search.is_some();
+        queue_ui::ui(cx, ui, out);
         if let Some(run) = cx.run {
             ui.add_space(2.0);
             progress_ui(cx, run, ui);
-            if run.is_complete() {
+            // A finding that advises more epochs has the button itself.
+            if run.is_complete() && !self.findings.iter().any(Finding::wants_more_epochs) {
                 let spec = run.started_with.as_ref();
                 ui.horizontal(|ui| self.more.ui(&run.folder, spec, cx, ui, out));
             }
@@ -118,7 +121,8 @@ impl TrainingPanel {
             self.settings.optimizer_ui(ui);
             self.settings.schedule_ui(ui);
             self.settings.dtype_ui(ui);
-            if cx.runs.is_busy {
+            // While another network trains, the button at the top adds this one to the queue.
+            if cx.run.is_some_and(RunView::is_active) {
                 ui.separator();
                 apply_ui(cx, ui, out);
                 let queue = ui.add_enabled(cx.plan.training_problem().is_none(), egui::Button::new("Add to queue"));
@@ -146,11 +150,17 @@ impl TrainingPanel {
         let key = (run.folder.clone(), run.steps.len() / 100, run.epochs.len(), run.is_active(), spec.clone());
         if self.judged.as_ref() != Some(&key) {
             self.findings = judgement::judge(run, spec, cx.data.counts[0]);
+            let remedies = self.findings.iter().filter_map(|finding| finding.remedy.as_ref());
+            for remedy in remedies {
+                if let Remedy::MoreEpochs(count) = remedy {
+                    self.more.propose(*count);
+                }
+            }
             self.judged = Some(key);
         }
     }
 
-    fn words_ui(&self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+    fn words_ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         if let Some(search) = &cx.runs.search {
             search_ui::ui(cx, search, ui, out);
             ui.add_space(size::STEP);
@@ -158,12 +168,9 @@ impl TrainingPanel {
         if !self.findings.is_empty() {
             kit::title(ui, "What the curves say");
             for finding in &self.findings {
-                finding_ui(cx, finding, ui, out);
+                finding_ui(cx, finding, &mut self.more, ui, out);
             }
             ui.add_space(size::STEP);
-        }
-        if !cx.runs.queue.is_empty() {
-            queue_ui(cx, ui, out);
         }
     }
 }
@@ -172,7 +179,7 @@ fn set_training(spec: TrainSpec) -> UiCommand {
     UiCommand::Edit { edit: Edit::SetTraining(Box::new(spec)), path: Some(Vec::new()), gesture: None }
 }
 
-fn finding_ui(cx: &PanelCx<'_>, finding: &Finding, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+fn finding_ui(cx: &PanelCx<'_>, finding: &Finding, more: &mut MoreEpochs, ui: &mut Ui, out: &mut Vec<UiCommand>) {
     let tokens = Tokens::of(ui);
     let color = match finding.tone {
         Tone::Bad => tokens.error,
@@ -189,14 +196,21 @@ fn finding_ui(cx: &PanelCx<'_>, finding: &Finding, ui: &mut Ui, out: &mut Vec<Ui
         if !finding.advice.is_empty() {
             ui.label(RichText::new(finding.advice).color(tokens.text_weak));
         }
-        if let Some(remedy) = &finding.remedy {
-            let is_done = remedy.spec == cx.document.training;
-            let button = ui.add_enabled(!is_done, egui::Button::new(&remedy.label).fill(tokens.hover));
-            let hover =
-                "Change the training settings of this network; Ctrl+Z takes it back. It holds from the next run on";
-            if button.on_hover_text(hover).clicked() {
-                out.push(set_training(remedy.spec.clone()));
+        match &finding.remedy {
+            Some(Remedy::Settings { label, spec }) => {
+                let is_done = *spec == cx.document.training;
+                let button = ui.add_enabled(!is_done, egui::Button::new(label).fill(tokens.hover));
+                let hover =
+                    "Change the training settings of this network; Ctrl+Z takes it back. It holds from the next run on";
+                if button.on_hover_text(hover).clicked() {
+                    out.push(set_training(spec.clone()));
+                }
             }
+            Some(Remedy::MoreEpochs(_)) => {
+                let Some(run) = cx.run else { return };
+                ui.horizontal(|ui| more.ui(&run.folder, run.started_with.as_ref(), cx, ui, out));
+            }
+            None => {}
         }
     });
 }
@@ -237,46 +251,6 @@ fn in_force(run: &RunView) -> (Option<f64>, Option<Schedule>) {
     let schedule =
         told.and_then(|json| serde_json::from_str(json).ok()).or(run.started_with.as_ref().map(|spec| spec.schedule));
     (rate, schedule)
-}
-
-fn queue_ui(cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
-    let tokens = Tokens::of(ui);
-    let queue = &cx.runs.queue;
-    ui.horizontal(|ui| {
-        kit::title(ui, format!("Queue, {} waiting", queue.len()));
-        let mut is_held = cx.runs.is_held;
-        let hold = ui.checkbox(&mut is_held, "Hold");
-        if hold.on_hover_text("Start nothing by itself until this is off again").changed() {
-            out.push(UiCommand::Runs(RunsCommand::HoldQueue(is_held)));
-        }
-    });
-    if cx.runs.is_restored {
-        kit::weak(ui, "From an earlier session. Nothing starts by itself.");
-        if kit::main_button(ui, "Start queue").on_hover_text("Train what waits, one after the other").clicked() {
-            out.push(UiCommand::Runs(RunsCommand::HoldQueue(false)));
-        }
-    }
-    for (at, queued) in queue.iter().enumerate() {
-        ui.horizontal(|ui| {
-            let name = &queued.document.name;
-            let mut button = |text: &str, what: &str, is_enabled: bool, command: RunsCommand| {
-                let button = ui.add_enabled(is_enabled, egui::Button::new(text).small());
-                button.widget_info(|| {
-                    egui::WidgetInfo::labeled(egui::Role::Button, is_enabled, format!("{what} {name}, {}", at + 1))
-                });
-                if button.on_hover_text(format!("{what} in the queue")).clicked() {
-                    out.push(UiCommand::Runs(command));
-                }
-            };
-            button("Up", "Move up", at > 0, RunsCommand::MoveQueued { from: at, to: at.saturating_sub(1) });
-            button("Down", "Move down", at + 1 < queue.len(), RunsCommand::MoveQueued { from: at, to: at + 1 });
-            button("×", "Remove", true, RunsCommand::RemoveQueued(at));
-            let words = settings::in_words(&queued.document.training);
-            let label = egui::Label::new(RichText::new(format!("{}. {name}", at + 1)).color(tokens.text_strong));
-            ui.add(label.truncate()).on_hover_text(&words);
-        });
-        kit::weak(ui, settings::in_words(&queued.document.training));
-    }
 }
 
 fn empty_ui(cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {

@@ -16,6 +16,7 @@ mod past;
 mod paths;
 #[path = "../common/pictures.rs"]
 mod pictures;
+mod queue;
 mod runs;
 mod safety;
 #[path = "../common/scratch.rs"]
