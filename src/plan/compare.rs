@@ -240,16 +240,24 @@ impl Kept {
 /// Which layers of a program can start with the weights of another: those whose parameters all have path and shape in
 /// common, whatever groups are around them.
 pub fn kept_weights(old: &Program, new: &Program) -> Kept {
+    fates(&shapes(old), &shapes(new))
+}
+
+/// Path and shape of every parameter of a program.
+pub(super) fn shapes(program: &Program) -> Vec<(String, Vec<u64>)> {
+    program.params.iter().map(|spec| (spec.path.clone(), spec.shape.clone())).collect()
+}
+
+/// The same as [`kept_weights`] for paths and shapes.
+pub(super) fn fates(old: &[(String, Vec<u64>)], new: &[(String, Vec<u64>)]) -> Kept {
     let moved = regrouped(&named(old), &named(new));
-    let offered: HashMap<&str, &[u64]> =
-        old.params.iter().map(|spec| (spec.path.as_str(), spec.shape.as_slice())).collect();
+    let offered: HashMap<&str, &[u64]> = old.iter().map(|(path, shape)| (path.as_str(), shape.as_slice())).collect();
     let mut kept = Kept::default();
-    for spec in &new.params {
-        let layer = spec.path.rsplit_once('.').map_or(spec.path.as_str(), |(layer, _)| layer);
-        let path = moved.get(&spec.path).unwrap_or(&spec.path);
-        let fate = match offered.get(path.as_str()) {
-            Some(shape) if *shape == spec.shape => Fate::Kept,
-            Some(shape) => Fate::Reshaped(shape.to_vec(), spec.shape.clone()),
+    for (path, shape) in new {
+        let layer = path.rsplit_once('.').map_or(path.as_str(), |(layer, _)| layer);
+        let fate = match offered.get(moved.get(path).unwrap_or(path).as_str()) {
+            Some(found) if *found == shape => Fate::Kept,
+            Some(found) => Fate::Reshaped(found.to_vec(), shape.clone()),
             None => Fate::New,
         };
         match kept.layers.iter_mut().find(|(name, _)| name == layer) {
@@ -261,8 +269,8 @@ pub fn kept_weights(old: &Program, new: &Program) -> Kept {
     kept
 }
 
-fn named(program: &Program) -> Vec<Named<'_>> {
-    program.params.iter().map(|spec| (spec.path.as_str(), spec.shape.clone())).collect()
+fn named(params: &[(String, Vec<u64>)]) -> Vec<Named<'_>> {
+    params.iter().map(|(path, shape)| (path.as_str(), shape.clone())).collect()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod compare;
 mod cost;
 mod diagnostic;
 mod dtype;
+mod fit;
 mod heads;
 mod held;
 mod layout;
@@ -25,6 +26,7 @@ pub use compare::{Comparison, Fate, Kept, LayerDiff, LayerText, SettingDiff, com
 pub use cost::{Cost, CostSettings, NodeCost, OpCost, Totals, cost};
 pub use diagnostic::{Diagnostic, Fix, Gap, Severity};
 pub use dtype::in_dtype;
+pub use fit::{Fit, Sketch};
 pub use heads::{HeadFault, check_head, judged};
 pub use layout::{CARD, Card, Layout, Route, layout};
 pub use lower::{NodePlan, Plan, plan, plan_graph};

@@ -149,7 +149,7 @@ impl App {
         // A program that does not know its own path is looked for where commands are.
         let exe = options.worker_exe.or_else(|| std::env::current_exe().ok()).unwrap_or_else(|| "striate".into());
         let second = SecondEngine::new(exe.clone(), options.worker_env.clone(), options.patience);
-        let looker = Looker::new(second, storage.join("runs"));
+        let looker = Looker::new(second);
         let mut session = Session::new(exe, storage.join("runs"));
         session.limit_threads(options.threads);
         session.worker_env = options.worker_env;

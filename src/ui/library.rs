@@ -9,7 +9,7 @@ use crate::data::{Dataset, Split};
 use crate::engine::protocol::{EpochReport, FinishReason};
 use crate::engine::run::{RunFolder, RunNote, RunRecord, RunStatus, epochs_only};
 use crate::graph::Document;
-use crate::plan::plan;
+use crate::plan::{Sketch, plan};
 use crate::text::sentence;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -166,6 +166,7 @@ impl Library {
 struct Thread {
     epochs: HashMap<PathBuf, (u64, Option<SystemTime>, Vec<EpochReport>)>,
     data: Option<(PathBuf, Result<Dataset, String>)>,
+    sketches: HashMap<PathBuf, (Option<SystemTime>, Option<Arc<Sketch>>)>,
 }
 
 impl Thread {
@@ -221,6 +222,7 @@ impl Thread {
             best,
             has_checkpoint: folder.checkpoint().is_some(),
             has_weights: folder.weights_path().is_some(),
+            sketch: self.sketch(&folder),
             note,
             record,
         })
@@ -237,6 +239,19 @@ impl Thread {
         let epochs = epochs_only(folder).map_err(|error| error.to_string())?;
         self.epochs.insert(path, (len, time, epochs.clone()));
         Ok(epochs)
+    }
+
+    /// What decides whose weights fit a run's network, made again only when its document has changed.
+    fn sketch(&mut self, folder: &RunFolder) -> Option<Arc<Sketch>> {
+        let path = folder.document_path();
+        let time = std::fs::metadata(&path).and_then(|meta| meta.modified()).ok();
+        if let Some((_, sketch)) = self.sketches.get(&path).filter(|known| known.0 == time) {
+            return sketch.clone();
+        }
+        let document = folder.document().ok().and_then(|json| Document::from_json(&json).ok());
+        let sketch = document.map(|document| Arc::new(Sketch::of(&document)));
+        self.sketches.insert(path, (time, sketch.clone()));
+        sketch
     }
 
     fn pictures(&mut self, folder: &Path, indices: &[u64]) -> Vec<(PictureKey, Result<Thumb, String>)> {

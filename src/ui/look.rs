@@ -238,8 +238,6 @@ pub struct LookView {
     pub problem: Option<String>,
     /// Whose weights they are, in words.
     pub whose: String,
-    /// Runs on the disk, newest first: name and folder.
-    pub stored: Vec<(String, PathBuf)>,
     /// A picture that was chosen, dropped or pasted; another number, another picture.
     pub offered: Option<(u64, ImageRef)>,
     /// The data of the network that is looked into.

@@ -25,8 +25,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const SENSED_IMAGES: u32 = 16;
 /// Data whose numbers of images are kept.
 const COUNTED: usize = 8;
-/// Longest list of stored runs.
-const STORED: usize = 50;
 
 /// Whose weights, as they can be reached now.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,7 +70,6 @@ type Data = (DataSpec, u64);
 /// The asking side.
 #[derive(Debug, Default)]
 pub(super) struct Looker {
-    runs: PathBuf,
     second: SecondEngine,
     view: LookView,
     ids: u64,
@@ -80,7 +77,6 @@ pub(super) struct Looker {
     /// What the answers on show are of, and when they came.
     shown: [Option<(Source, Look, Instant)>; 5],
     json: Option<(u64, String)>,
-    listed_at: Option<Instant>,
     weights: Option<(PathBuf, usize, bool)>,
     classes: Vec<String>,
     offers: u64,
@@ -96,9 +92,9 @@ pub(super) struct Looker {
 }
 
 impl Looker {
-    /// Asks a second engine if one is needed; runs lie in a folder.
-    pub(super) fn new(second: SecondEngine, runs: PathBuf) -> Self {
-        Self { runs, second, ..Self::default() }
+    /// Asks a second engine if one is needed.
+    pub(super) fn new(second: SecondEngine) -> Self {
+        Self { second, ..Self::default() }
     }
 
     /// What came back.
@@ -119,7 +115,6 @@ impl Looker {
 
     /// Asks what is not known yet, or no longer true. Called while a panel that looks is on show.
     pub(super) fn ask(&mut self, look: &Look, session: &mut Session, front: &Front<'_>, ctx: &egui::Context) {
-        self.list();
         // An image of the data of some run is none of the document's.
         let is_own = look.data.as_ref().is_none_or(|data| *data == front.document.data.source);
         if is_own && self.image.as_ref().is_none_or(|(of, image)| (*of, image) != (front.serial, &look.image)) {
@@ -409,21 +404,6 @@ impl Looker {
             self.view.problem = None;
         }
         fits
-    }
-
-    /// Brings the list of stored runs up to date, now and then.
-    fn list(&mut self) {
-        if self.listed_at.is_some_and(|at| at.elapsed() < Duration::from_secs(15)) {
-            return;
-        }
-        self.listed_at = Some(Instant::now());
-        let named = |folder: &RunFolder| {
-            let path = folder.path().to_path_buf();
-            (path.file_name().unwrap_or_default().to_string_lossy().into_owned(), path)
-        };
-        let runs = RunFolder::list(&self.runs);
-        let usable = runs.iter().filter(|folder| folder.weights_path().is_some());
-        self.view.stored = usable.take(STORED).map(named).collect();
     }
 
     /// Ends the second worker.

@@ -53,6 +53,7 @@ mod queue_store;
 mod queue_ui;
 mod recovery;
 pub mod results_panel;
+mod run_choice;
 mod run_compare;
 mod run_desk;
 mod run_dialogs;

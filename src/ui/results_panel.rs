@@ -5,6 +5,7 @@ use super::confusion::Matrix;
 use super::data_panel::{fit, pixel};
 use super::data_view::Thumb;
 use super::kit;
+use super::run_choice::{self, Choice};
 use super::runs::RunView;
 use super::runs_view::RunsCommand;
 use super::theme::{Tokens, size};
@@ -123,18 +124,24 @@ impl ResultsPanel {
             (None, None) => "Choose a run".into(),
         };
         let before = self.run.clone();
-        let combo =
-            egui::ComboBox::from_id_salt("results-run").width(150.0).selected_text(now.as_str()).show_ui(ui, |ui| {
-                if let Some(present) = cx.run {
-                    let label = format!("{} (this network's last run)", name(&present.folder));
-                    ui.selectable_value(&mut self.run, None, label);
-                }
-                for row in cx.runs.rows.iter().filter(|row| row.summary.is_ok()) {
-                    if cx.run.is_none_or(|present| present.folder != row.folder) {
-                        ui.selectable_value(&mut self.run, Some(row.folder.clone()), row.name());
-                    }
-                }
+        let combo = egui::ComboBox::from_id_salt("results-run").width(150.0).height(run_choice::HEIGHT).truncate();
+        let combo = combo.selected_text(now.as_str()).show_ui(ui, |ui| {
+            if let Some(present) = cx.run {
+                let label = format!("{} (this network's last run)", name(&present.folder));
+                ui.selectable_value(&mut self.run, None, label);
+            }
+            let choices = run_choice::choices(cx);
+            let is_other = |choice: &&Choice<'_>| cx.run.is_none_or(|present| present.folder != choice.row.folder);
+            let chosen = run_choice::list_ui(ui, choices.iter().filter(is_other), |choice| {
+                let is_chosen = self.run.as_ref() == Some(&choice.row.folder);
+                let is_empty = choice.summary.epochs_done == 0;
+                (is_chosen, None, is_empty.then(|| "ended before its first epoch".to_owned()))
             });
+            if let Some(choice) = chosen {
+                self.run = Some(choice.row.folder.clone());
+            }
+        });
+        run_choice::refresh_when_opened(&combo.response, out);
         combo
             .response
             .widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, format!("Results of: {now}")));

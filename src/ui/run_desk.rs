@@ -1,7 +1,7 @@
 //! Carries out what panels ask about runs: stored ones, waiting ones, the learning rate of the present one, exports.
 
 use super::app::App;
-use super::charts::{csv, png};
+use super::charts::{Exported, Picture, csv};
 use super::dialogs::Purpose;
 use super::library::{Job, Library};
 use super::queue_store::QueueStore;
@@ -13,13 +13,14 @@ use crate::engine::protocol::Command;
 use crate::engine::run::RunFolder;
 use crate::graph::Document;
 use crate::plan::{Kept, LayerDiff, compare, kept_weights, plan};
+use eframe::egui_wgpu::RenderState;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// What waits for a place to be written to.
 enum Export {
-    Csv(Vec<(String, RunView)>),
-    Png(egui::Rect),
+    Csv(Vec<Exported>),
+    Png(Box<Picture>, Vec<Exported>, RenderState),
 }
 
 /// Weights of an earlier run that the network in front could start with.
@@ -44,9 +45,6 @@ enum Opening {
     Extend(u32),
 }
 
-/// A picture of the window, once it is taken.
-type Shot = Arc<Mutex<Option<Arc<egui::ColorImage>>>>;
-
 /// Everything of the app that is about runs, besides the session.
 #[derive(Default)]
 pub(super) struct RunDesk {
@@ -57,7 +55,6 @@ pub(super) struct RunDesk {
     offer: Option<Offer>,
     export: Option<Export>,
     place: Option<PathBuf>,
-    shot: Option<(PathBuf, egui::Rect, Shot)>,
     /// A run that is being read, and what for.
     opening: Option<(PathBuf, Opening)>,
     /// What the list was read for last: the run, its epochs, whether it goes on.
@@ -180,24 +177,11 @@ impl App {
                 Some(Export::Csv(runs)) => {
                     self.desk.library.ask(Job::Write(path, Box::new(move || Ok(csv(&runs).into_bytes()))), ctx);
                 }
-                Some(Export::Png(rect)) => {
-                    let shot = Shot::default();
-                    let (slot, waker) = (Arc::clone(&shot), ctx.clone());
-                    ctx.request_screenshot(move |image| {
-                        *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(image);
-                        waker.request_repaint();
-                    });
-                    self.desk.shot = Some((path, rect, shot));
+                Some(Export::Png(picture, runs, device)) => {
+                    self.desk.library.ask(Job::Write(path, Box::new(move || picture.png(runs, &device))), ctx);
                 }
                 None => {}
             }
-        }
-        let taken =
-            self.desk.shot.as_ref().and_then(|(_, _, shot)| shot.lock().unwrap_or_else(PoisonError::into_inner).take());
-        if let (Some(image), Some((path, rect, _))) = (taken, self.desk.shot.clone()) {
-            self.desk.shot = None;
-            let scale = ctx.pixels_per_point();
-            self.desk.library.ask(Job::Write(path, Box::new(move || png(&image, rect, scale))), ctx);
         }
     }
 
@@ -259,12 +243,17 @@ impl App {
             RunsCommand::Pictures(folder, indices) => self.desk.library.pictures(&folder, indices, ctx),
             RunsCommand::ExportCsv => {
                 let runs = self.exported();
-                let name = runs.first().map_or_else(|| "runs".into(), |(name, _)| name.replace(['/', '\\', ' '], "-"));
+                let name = runs.first().map_or_else(|| "runs".into(), |run| run.name.replace(['/', '\\', ' '], "-"));
                 self.desk.export = Some(Export::Csv(runs));
                 self.waiting.ask(Purpose::Export(format!("{name}.csv")), self.dialogs.as_mut(), frame, ctx);
             }
-            RunsCommand::ExportPng(rect) => {
-                self.desk.export = Some(Export::Png(rect));
+            RunsCommand::ExportPng(picture) => {
+                let Some(device) = frame.wgpu_render_state().cloned() else {
+                    let words = "A picture needs the graphics device that draws the window. There is none.";
+                    self.message = Some(Message::new(words));
+                    return;
+                };
+                self.desk.export = Some(Export::Png(picture, self.exported(), device));
                 self.waiting.ask(Purpose::Export("charts.png".into()), self.dialogs.as_mut(), frame, ctx);
             }
         }
@@ -304,17 +293,18 @@ impl App {
     }
 
     /// The present run and those shown beside it, by name.
-    fn exported(&self) -> Vec<(String, RunView)> {
+    fn exported(&self) -> Vec<Exported> {
         let view = self.desk.library.view();
         let present = self.session.run_of(self.workspace.front().serial);
-        let mut runs: Vec<(String, RunView)> =
-            present.map(|run| (view.name(&run.folder), run.clone())).into_iter().collect();
-        for folder in &view.shown {
-            if let Some(run) =
-                view.loaded.get(folder).filter(|run| present.is_none_or(|own| own.folder != run.view.folder))
-            {
-                runs.push((view.name(folder), run.view.clone()));
-            }
+        let exported = |run: &RunView, color: Option<usize>| Exported {
+            name: view.name(&run.folder),
+            note: view.note(&run.folder),
+            color,
+            run: run.clone(),
+        };
+        let mut runs: Vec<Exported> = present.map(|run| exported(run, None)).into_iter().collect();
+        for folder in view.shown.iter().filter(|folder| present.is_none_or(|own| own.folder != **folder)) {
+            runs.extend(view.loaded.get(folder).map(|run| exported(&run.view, Some(view.color(folder)))));
         }
         runs
     }

@@ -2,6 +2,7 @@
 
 use super::kit;
 use super::more_epochs::MoreEpochs;
+use super::run_choice;
 use super::run_compare::RunCompare;
 use super::runs_table::RunsTable;
 use super::runs_view::{RunRow, RunSummary, RunsCommand, RunsView};
@@ -9,6 +10,7 @@ use super::theme::{Tokens, size};
 use super::{Panel, PanelCx, UiCommand};
 use crate::engine::protocol::FinishReason;
 use crate::engine::run::{RunNote, RunStatus};
+use crate::plan::{Fit, Sketch};
 use crate::text;
 use egui::{RichText, ScrollArea, Sense, Ui, UiBuilder, vec2};
 use std::path::{Path, PathBuf};
@@ -59,6 +61,7 @@ impl Panel for RunsPanel {
             empty_ui(cx, ui, out);
             return;
         }
+        let own = run_choice::own(cx);
         let room = ui.available_rect_before_wrap();
         let is_two = self.selected.len() == 2;
         let beside = if is_two { (room.width() * 0.55).max(DETAILS) } else { DETAILS };
@@ -66,20 +69,21 @@ impl Panel for RunsPanel {
         ui.painter().vline(details.left(), room.y_range(), ui.visuals().widgets.noninteractive.bg_stroke);
         ui.scope_builder(UiBuilder::new().max_rect(list.with_max_x(list.right() - size::STEP)), |ui| {
             head_ui(cx.runs, ui, out);
-            RunsTable { runs: cx.runs, selected: &mut self.selected, out, takes_focus: false }.ui(ui);
+            let selected = &mut self.selected;
+            RunsTable { runs: cx.runs, own: &own, selected, out, takes_focus: false }.ui(ui);
         });
         let details = details.with_min_x(details.left() + size::STEP * 1.5);
         ui.scope_builder(UiBuilder::new().max_rect(details), |ui| {
             ScrollArea::both()
                 .id_salt("run-details")
                 .auto_shrink([false; 2])
-                .show(ui, |ui| self.details_ui(cx, ui, out));
+                .show(ui, |ui| self.details_ui(cx, &own, ui, out));
         });
     }
 }
 
 impl RunsPanel {
-    fn details_ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+    fn details_ui(&mut self, cx: &PanelCx<'_>, own: &Sketch, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         match self.selected.clone().as_slice() {
             [] => {
                 self.store(out);
@@ -87,7 +91,7 @@ impl RunsPanel {
                 kit::title(ui, "No run chosen");
                 kit::weak(ui, "Click a run to see its details.\nCtrl+click another one to compare both.");
             }
-            [one] => self.one_ui(cx, one, ui, out),
+            [one] => self.one_ui(cx, own, one, ui, out),
             [left, right, ..] => {
                 self.store(out);
                 self.draft = Draft::default();
@@ -120,6 +124,22 @@ impl RunsPanel {
         }
     }
 
+    /// Another run to compare with.
+    fn compare_ui(&mut self, cx: &PanelCx<'_>, folder: &Path, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+        let menu = ui.menu_button("Compare with…", |ui| {
+            ScrollArea::vertical().max_height(run_choice::HEIGHT).show(ui, |ui| {
+                let choices = run_choice::choices(cx);
+                let others = choices.iter().filter(|choice| choice.row.folder != folder);
+                if let Some(other) = run_choice::list_ui(ui, others, |_| (false, None, None)) {
+                    self.selected = vec![folder.to_path_buf(), other.row.folder.clone()];
+                    ui.close();
+                }
+            });
+        });
+        run_choice::refresh_when_opened(&menu.response, out);
+        menu.response.on_hover_text("Put another run beside it: what both reached, settings and layers that differ");
+    }
+
     /// Stores what was written, if it changed.
     fn store(&mut self, out: &mut Vec<UiCommand>) {
         let draft = &mut self.draft;
@@ -128,18 +148,20 @@ impl RunsPanel {
         }
     }
 
-    fn one_ui(&mut self, cx: &PanelCx<'_>, folder: &Path, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+    fn one_ui(&mut self, cx: &PanelCx<'_>, own: &Sketch, folder: &Path, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         let Some(row) = cx.runs.row(folder) else { return };
         match &row.summary {
             Ok(summary) => {
                 self.written_ui(row, summary, ui, out);
                 ui.add_space(size::HALF);
-                actions_ui(cx, row, summary, ui, out);
+                let fit = run_choice::fit(own, summary);
+                actions_ui(cx, row, summary, fit, ui, out);
+                self.compare_ui(cx, folder, ui, out);
                 if is_done(summary) {
                     ui.horizontal(|ui| self.more.ui(folder, None, cx, ui, out));
                 }
                 ui.add_space(size::HALF);
-                figures_ui(summary, ui);
+                figures_ui(summary, fit, ui);
             }
             Err(why) => {
                 let tokens = Tokens::of(ui);
@@ -243,7 +265,7 @@ fn color_ui(number: u8, note: &mut RunNote, ui: &mut Ui) {
     }
 }
 
-fn figures_ui(summary: &RunSummary, ui: &mut Ui) {
+fn figures_ui(summary: &RunSummary, fit: Fit, ui: &mut Ui) {
     let tokens = Tokens::of(ui);
     let record = &summary.record;
     egui::Grid::new("run-figures").num_columns(2).spacing([16.0, 2.0]).show(ui, |ui| {
@@ -253,6 +275,8 @@ fn figures_ui(summary: &RunSummary, ui: &mut Ui) {
             ui.end_row();
         };
         row("Network", record.name.clone());
+        let reason = run_choice::reason(fit, summary.sketch.as_deref());
+        row("Weights", reason.map_or_else(|| "fit the network in front".into(), |reason| text::sentence(&reason)));
         row("Started", format!("{} ({})", text::ago(record.created), text::date(record.created)));
         row("State", state_words(summary));
         if let Some((epoch, accuracy, loss)) = summary.best {
@@ -287,7 +311,7 @@ fn is_done(summary: &RunSummary) -> bool {
     is_completed && summary.status == RunStatus::Finished && summary.has_checkpoint
 }
 
-fn actions_ui(cx: &PanelCx<'_>, row: &RunRow, summary: &RunSummary, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+fn actions_ui(cx: &PanelCx<'_>, row: &RunRow, summary: &RunSummary, fit: Fit, ui: &mut Ui, out: &mut Vec<UiCommand>) {
     let folder = || row.folder.clone();
     let mut wanted = Vec::new();
     let mut push = |command: RunsCommand| wanted.push(UiCommand::Runs(command));
@@ -314,11 +338,16 @@ fn actions_ui(cx: &PanelCx<'_>, row: &RunRow, summary: &RunSummary, ui: &mut Ui,
         if go_on.on_disabled_hover_text(why_not).clicked() {
             push(RunsCommand::Continue(folder()));
         }
-        let can_start = summary.has_weights && !cx.runs.is_busy;
+        let can_start = summary.has_weights && !cx.runs.is_busy && fit != Fit::Nothing;
+        let why_not = match (summary.has_weights, cx.runs.is_busy) {
+            (false, _) => "It has no weights yet",
+            (true, true) => "A run is under way. Stop it first",
+            (true, false) => "No layer of the network in front has its weights by path and shape",
+        };
         let start = ui.add_enabled(can_start, egui::Button::new("Start from its weights"));
         let hover =
             "Train the network in front as a new run that starts with this run's weights, where path and shape match";
-        if start.on_hover_text(hover).on_disabled_hover_text("It has no weights yet, or a run is under way").clicked() {
+        if start.on_hover_text(hover).on_disabled_hover_text(why_not).clicked() {
             push(RunsCommand::StartFrom(folder()));
         }
         reveal_ui(&row.folder, ui, out);

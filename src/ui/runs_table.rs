@@ -4,8 +4,9 @@
 use super::runs_panel::state_words;
 use super::runs_view::{RunRow, RunSummary, RunsCommand, RunsView};
 use super::theme::{Tokens, size};
-use super::{UiCommand, kit};
+use super::{UiCommand, kit, run_choice};
 use crate::engine::run::RunStatus;
+use crate::plan::Sketch;
 use crate::text;
 use egui::{Align, Color32, Key, Layout, Modifiers, RichText, Sense, Ui, vec2};
 use std::path::PathBuf;
@@ -25,6 +26,8 @@ const COLUMNS: [(&str, f32, &str); 8] = [
 /// What the table shows.
 pub(super) struct RunsTable<'a> {
     pub(super) runs: &'a RunsView,
+    /// The network in front.
+    pub(super) own: &'a Sketch,
     pub(super) selected: &'a mut Vec<PathBuf>,
     pub(super) out: &'a mut Vec<UiCommand>,
     /// A run was clicked: the list takes the keys.
@@ -163,7 +166,7 @@ fn state_color(summary: &RunSummary, tokens: &Tokens) -> Color32 {
 }
 
 /// Text, colour and hover text of a cell.
-fn cell(row: &RunRow, column: usize, tokens: &Tokens) -> (String, Color32, Option<String>) {
+fn cell(row: &RunRow, column: usize, own: &Sketch, tokens: &Tokens) -> (String, Color32, Option<String>) {
     let summary = match &row.summary {
         Ok(summary) => summary,
         Err(why) => {
@@ -178,7 +181,10 @@ fn cell(row: &RunRow, column: usize, tokens: &Tokens) -> (String, Color32, Optio
     let record = &summary.record;
     match column {
         1 => (row.name(), tokens.text_strong, Some(row.folder.display().to_string())),
-        2 => (record.name.clone(), tokens.text, None),
+        2 => match run_choice::reason(run_choice::fit(own, summary), summary.sketch.as_deref()) {
+            None => (record.name.clone(), tokens.text, Some("Its weights fit the network in front".into())),
+            Some(why) => (record.name.clone(), tokens.text_weak, Some(text::sentence(&why))),
+        },
         3 => (text::ago(record.created), tokens.text, Some(text::date(record.created))),
         4 => (format!("{} of {}", summary.epochs_done, record.epochs), tokens.text, None),
         5 => match summary.best {
@@ -235,7 +241,7 @@ impl egui_table::TableDelegate for RunsTable<'_> {
                 return;
             }
             let Some(row) = self.row(at.row_nr) else { return };
-            let (words, color, hover) = cell(row, at.col_nr, Tokens::of(ui));
+            let (words, color, hover) = cell(row, at.col_nr, self.own, Tokens::of(ui));
             let label = egui::Label::new(RichText::new(words).color(color)).truncate().selectable(false);
             let label = if at.col_nr == 1 {
                 let (folder, name) = (row.folder.clone(), row.name());

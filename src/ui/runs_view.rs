@@ -1,11 +1,13 @@
 //! What the window knows of stored runs, of waiting ones, and of pictures of the validation images. Plain data, read by
 //! panels; filled by a background thread.
 
+use super::charts::Picture;
 use super::data_view::Thumb;
 use super::runs::RunView;
 use super::search::SearchView;
 use crate::engine::run::{RunNote, RunRecord, RunStatus};
 use crate::graph::{Document, Schedule};
+use crate::plan::Sketch;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,6 +29,8 @@ pub struct RunSummary {
     pub has_checkpoint: bool,
     /// It has weights to look at.
     pub has_weights: bool,
+    /// What decides whose weights fit it; none if its document cannot be read.
+    pub sketch: Option<Arc<Sketch>>,
 }
 
 /// A folder of the runs folder.
@@ -125,6 +129,12 @@ impl RunsView {
         self.row(folder).map_or_else(fallback, RunRow::name)
     }
 
+    /// What a person wrote about a run.
+    pub fn note(&self, folder: &Path) -> String {
+        let summary = self.row(folder).and_then(|row| row.summary.as_ref().ok());
+        summary.map_or_else(String::new, |summary| summary.note.note.clone())
+    }
+
     /// The number of a run's colour: its own, else by its place.
     pub fn color(&self, folder: &Path) -> usize {
         let own = self.row(folder).and_then(|row| row.summary.as_ref().ok()?.note.color).map(usize::from);
@@ -189,6 +199,6 @@ pub enum RunsCommand {
     Pictures(PathBuf, Vec<u64>),
     /// Write the numbers of all shown runs as CSV; asks where.
     ExportCsv,
-    /// Write a part of the window as PNG; asks where.
-    ExportPng(egui::Rect),
+    /// Write the charts of all shown runs as PNG; asks where.
+    ExportPng(Box<Picture>),
 }

@@ -67,6 +67,9 @@ impl TrainingPanel {
                 ui.horizontal(|ui| self.more.ui(&run.folder, spec, cx, ui, out));
             }
         }
+        if !has_charts && !cx.runs.rows.is_empty() {
+            ui.horizontal(|ui| charts::earlier_ui(cx, ui, out));
+        }
         if !has_charts && cx.run.is_none() {
             empty_ui(cx, ui, out);
             ui.add_space(size::STEP * 2.0);
@@ -76,7 +79,7 @@ impl TrainingPanel {
         }
         ui.add_space(2.0);
         if has_charts {
-            self.charts.options_ui(ui, out);
+            self.charts.options_ui(cx, ui, out);
         }
         if !has_words {
             self.charts.ui(cx, ui);

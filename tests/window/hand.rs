@@ -42,8 +42,17 @@ pub(crate) fn options(storage: &Path) -> Options {
 
 /// Opens a window and lets it settle. With `STRIATE_PICTURES` it can be drawn, see [`picture`].
 pub(crate) fn open(size: [f32; 2], options: Options) -> Window {
+    opened(size, options, std::env::var_os("STRIATE_PICTURES").is_some())
+}
+
+/// The same with every picture that the window takes of itself really drawn, by a driver in software.
+pub(crate) fn open_drawn(size: [f32; 2], options: Options) -> Window {
+    opened(size, options, true)
+}
+
+fn opened(size: [f32; 2], options: Options, is_drawn: bool) -> Window {
     let mut builder = Harness::builder().with_size(vec2(size[0], size[1])).with_step_dt(1.0 / 60.0);
-    if std::env::var_os("STRIATE_PICTURES").is_some() {
+    if is_drawn {
         builder = builder.with_render_cursor(false).wgpu();
     }
     let mut window = builder.build_eframe(|cc| App::new(cc, options));

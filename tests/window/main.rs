@@ -7,6 +7,7 @@
 mod basics;
 mod canvas;
 mod docks;
+mod charts;
 mod hand;
 mod keyboard;
 mod looking;

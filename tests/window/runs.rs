@@ -4,7 +4,7 @@
 use crate::hand::{Window, answer, button, finish, network, open, options, steps, stop, tab, wait};
 use crate::scratch::scratch;
 use egui::{Key, Modifiers, Role};
-use egui_kittest::kittest::Queryable as _;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use striate::engine::run::RunFolder;
@@ -91,7 +91,9 @@ fn a_run_whose_epochs_are_done_goes_on_for_more_in_the_same_curves() {
     finish(&mut window);
     let before = window.state().run().unwrap().clone();
     assert_eq!(before.epochs.len(), 2);
-    // Ten are proposed; one is enough here.
+    // The curves say so too, and offer as many epochs again: there, and nowhere else. One is enough here.
+    window.get_by_label("It was still learning");
+    window.get_by_role_and_label(Role::Button, "Train 2 more epochs");
     window.get_by_role_and_label(Role::SpinButton, "More epochs").focus();
     steps(&mut window, 3);
     window.key_press_modifiers(Modifiers::COMMAND, Key::A);
@@ -145,6 +147,90 @@ fn what_waits_outlives_the_window_and_starts_only_when_told() {
     assert_eq!(own(&window).unwrap().0, "long-2");
     assert!(!folder.path().join("queue/0.json").exists());
     stop(&mut window);
+}
+
+/// Place of a row in a list of runs to choose from, and whether it can be chosen.
+fn row(window: &Window, words: &str) -> (f32, bool) {
+    let node = window.get_by_role_and_label(Role::ListBoxOption, words);
+    (node.rect().top(), !node.accesskit_node().is_disabled())
+}
+
+#[test]
+fn runs_to_choose_from_start_with_those_that_fit_and_say_what_keeps_the_others_from_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let hidden = |features: u32| serde_json::json!({"kind": "dense", "name": "hidden", "settings": {"features": features, "activation": "relu"}});
+    // Fits; then one more layer; then, newest, another network altogether.
+    let tiny = tiny(folder.path(), "Tiny", 1);
+    let longer = network(folder.path(), "Longer", 1, &[hidden(12)]);
+    let lenet = folder.path().join("LeNet.json");
+    let mut document = striate::presets::find("lenet5").unwrap();
+    (document.name, document.training.epochs) = ("Other".into(), 1);
+    document.data.source = striate::graph::DataSource::Digits;
+    document.save(&lenet).unwrap();
+    for file in [&tiny, &tiny, &longer, &lenet] {
+        let mut window = window(folder.path(), file.clone(), tiny.clone());
+        train(&mut window);
+        finish(&mut window);
+    }
+    let accuracy = |run: &str| {
+        let run = RunFolder::open(folder.path().join("runs").join(run)).unwrap();
+        let metrics = run.metrics().unwrap().epochs[0].validation_metrics.clone();
+        metrics.into_iter().find(|(name, _)| name == "accuracy").unwrap().1 * 100.0
+    };
+    let (older, newer) =
+        (format!("tiny-1, {:.2} %, ", accuracy("tiny-1")), format!("tiny-2, {:.2} %, ", accuracy("tiny-2")));
+
+    let mut window = window(folder.path(), tiny.clone(), tiny);
+    // Whose weights are looked at: a layer that a network does not have cannot be shown with them.
+    window.get_by_label_contains("conv, Conv2D").click();
+    tab(&mut window, "Feature maps");
+    wait(&mut window, "the maps", |window| window.state().look().probe.is_some());
+    window.get_by_role_and_label(Role::ComboBox, "Weights: untrained").click();
+    wait(&mut window, "the list", |window| window.query_by_label_contains(&newer).is_some());
+    let found = |window: &Window, start: &str| {
+        let names = window.query_all_by_role(Role::ListBoxOption).filter_map(|node| node.accesskit_node().label());
+        names.into_iter().find(|name| name.starts_with(start)).unwrap_or_else(|| panic!("no run {start}"))
+    };
+    let rows = ["tiny-2, ", "tiny-1, ", "other-1, ", "longer-1, "].map(|start| found(&window, start));
+    assert!(rows[0].starts_with(&newer) && rows[1].starts_with(&older), "{rows:?}");
+    let places = rows.each_ref().map(|name| row(&window, name));
+    assert!(places.windows(2).all(|pair| pair[0].0 < pair[1].0), "{rows:?} {places:?}");
+    // LeNet-5: seven layers and a flattening. Of ours the convolution fits the longer network, the output does not.
+    assert!(rows[2].contains("has no layer conv") && !places[2].1, "{rows:?}");
+    assert!(rows[3].ends_with("other network: 1 of 2 layers fit") && places[3].1, "{rows:?}");
+    crate::hand::picture(&mut window, "choose-weights");
+    window.get_by_role_and_label(Role::ListBoxOption, &rows[0]).click();
+    wait(&mut window, "its weights", |window| window.query_by_label_contains("Weights: tiny-2").is_some());
+
+    // Results of any run can be read, in the same order.
+    tab(&mut window, "Results");
+    window.get_by_role_and_label(Role::ComboBox, "Results of: Choose a run").click();
+    steps(&mut window, 4);
+    let other = found(&window, "other-1, ");
+    assert!(other.ends_with("other network: 8 layers") && row(&window, &other).1, "{other}");
+    assert!(row(&window, &found(&window, "tiny-1, ")).0 < row(&window, &other).0);
+    window.get_by_role_and_label(Role::ListBoxOption, &other).click();
+    wait(&mut window, "its results", |window| window.query_by_label_contains(" right, ").is_some());
+
+    // The list of runs: weights that fit nothing cannot be started from, and a run is compared with another one by a menu.
+    tab(&mut window, "Runs");
+    window.get_by_label("Run other-1").click();
+    steps(&mut window, 4);
+    let start = |window: &Window| {
+        !window.get_by_role_and_label(Role::Button, "Start from its weights").accesskit_node().is_disabled()
+    };
+    assert!(!start(&window));
+    window.get_by_label("Other network: 8 layers");
+    window.get_by_label("Run longer-1").click();
+    steps(&mut window, 4);
+    assert!(start(&window));
+    window.get_by_label("Other network: 1 of 2 layers fit");
+    crate::hand::picture(&mut window, "run-of-another-network");
+    button(&mut window, "Compare with…");
+    let newest = found(&window, "tiny-2, ");
+    window.get_by_role_and_label(Role::ListBoxOption, &newest).click();
+    wait(&mut window, "the comparison", |window| window.query_by_label("What they reached").is_some());
+    window.get_by_label("only in the first");
 }
 
 #[test]

@@ -2,18 +2,23 @@
 
 mod axis;
 mod export;
+mod picture;
 mod plot;
 mod series;
 
-pub(super) use export::{csv, png};
+pub(super) use export::{Exported, csv};
+pub(super) use picture::Picture;
 pub(super) use plot::rate_text;
 
 use super::kit;
+use super::run_choice;
 use super::runs::RunView;
 use super::runs_view::{RunsCommand, RunsView};
 use super::theme::{Tokens, size};
 use super::{PanelCx, UiCommand};
+use egui::containers::menu::{MenuButton, MenuConfig};
 use egui::{Color32, Ui, vec2};
+use plot::Seen;
 use series::{Along, Look, RunCurves, What};
 
 /// Space that a chart never goes below.
@@ -38,15 +43,18 @@ pub(super) struct Charts {
     is_open: [bool; 4],
     must_reset: bool,
     curves: Vec<RunCurves>,
-    /// Where the charts are, for their picture.
-    area: egui::Rect,
+    /// What of each chart is seen, where a person chose that.
+    seen: [Seen; 4],
+    /// What is to be seen instead, in a picture.
+    fixed: Option<[Seen; 4]>,
 }
 
 impl Default for Charts {
     fn default() -> Self {
         let look = Look { along: Along::Epoch, smoothing: 0.9, log: false };
         let is_open = [true, true, false, false];
-        Self { look, is_open, must_reset: false, curves: Vec::new(), area: egui::Rect::NOTHING }
+        let seen = <[Seen; 4]>::default();
+        Self { look, is_open, must_reset: false, curves: Vec::new(), seen, fixed: None }
     }
 }
 
@@ -62,7 +70,7 @@ fn words(what: What) -> (&'static str, &'static str) {
 
 impl Charts {
     /// Which charts, smoothing, scale, axis, export.
-    pub(super) fn options_ui(&mut self, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+    pub(super) fn options_ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         let mut export = None;
         ui.horizontal_wrapped(|ui| {
             for (what, is_open) in What::ALL.into_iter().zip(&mut self.is_open) {
@@ -81,12 +89,17 @@ impl Charts {
                 log.on_hover_text("Show loss, learning rate and gradients on a logarithmic axis").changed();
             self.along_ui(ui);
             ui.separator();
+            earlier_ui(cx, ui, out);
             ui.menu_button("Export", |ui| {
                 if ui.button("Numbers as CSV…").on_hover_text("Every step and epoch of all shown runs").clicked() {
                     export = Some(true);
                     ui.close();
                 }
-                if ui.button("Picture as PNG…").on_hover_text("The charts as they stand here").clicked() {
+                if ui
+                    .button("Picture as PNG…")
+                    .on_hover_text("The charts as they are looked at here, whole, on a sheet of their own")
+                    .clicked()
+                {
                     export = Some(false);
                     ui.close();
                 }
@@ -94,17 +107,16 @@ impl Charts {
         });
         match export {
             Some(true) => out.push(UiCommand::Runs(RunsCommand::ExportCsv)),
-            Some(false) => out.push(UiCommand::Runs(RunsCommand::ExportPng(self.area))),
+            Some(false) => out.push(UiCommand::Runs(RunsCommand::ExportPng(Box::new(self.picture(ui))))),
             None => {}
         }
     }
 
     fn along_ui(&mut self, ui: &mut Ui) {
-        let names = [(Along::Epoch, "Epochs"), (Along::Step, "Steps"), (Along::Time, "Time")];
-        let now = names.iter().find(|(along, _)| *along == self.look.along).map_or("", |(_, name)| name);
+        let now = self.look.along.name();
         let combo = egui::ComboBox::from_id_salt("along").width(68.0).selected_text(now).show_ui(ui, |ui| {
-            for (along, name) in names {
-                self.must_reset |= ui.selectable_value(&mut self.look.along, along, name).changed();
+            for along in Along::ALL {
+                self.must_reset |= ui.selectable_value(&mut self.look.along, along, along.name()).changed();
             }
         });
         combo.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, format!("Along: {now}")));
@@ -113,10 +125,14 @@ impl Charts {
 
     /// Draws the charts in the room that there is.
     pub(super) fn ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui) {
-        let tokens = Tokens::of(ui);
-        let shown = shown(cx.run, cx.runs, tokens);
+        let shown = shown(cx.run, cx.runs, Tokens::of(ui));
+        self.draw(&shown, ui);
+    }
+
+    /// Draws the charts of these runs in the room that there is.
+    fn draw(&mut self, shown: &[Shown<'_>], ui: &mut Ui) {
         self.curves.resize_with(shown.len(), RunCurves::default);
-        for (curves, shown) in self.curves.iter_mut().zip(&shown) {
+        for (curves, shown) in self.curves.iter_mut().zip(shown) {
             curves.update(shown.run, self.look);
         }
         let open: Vec<What> =
@@ -133,9 +149,8 @@ impl Charts {
         let rows = open.len().div_ceil(columns);
         let width = (room.x - gap.x * (columns - 1) as f32) / columns as f32;
         let height = ((room.y - gap.y * (rows - 1) as f32) / rows as f32).max(MIN_CHART);
-        let mut area = egui::Rect::NOTHING;
         for row in open.chunks(columns) {
-            let drawn = ui.horizontal(|ui| {
+            ui.horizontal(|ui| {
                 for what in row {
                     let (name, hover) = words(*what);
                     let chart = plot::Chart {
@@ -146,20 +161,45 @@ impl Charts {
                         must_reset: self.must_reset,
                         room: vec2(width, height),
                     };
-                    chart.ui(ui, &shown, &mut self.curves);
+                    let fixed = self.fixed.as_ref().map(|fixed| &fixed[Self::place(*what)]);
+                    self.seen[Self::place(*what)] = chart.ui(ui, shown, &mut self.curves, fixed);
                 }
             });
-            area |= drawn.response.rect;
         }
         self.must_reset = false;
-        self.area = area;
     }
+}
+
+/// A menu of earlier runs, to show their curves beside the present ones.
+pub(super) fn earlier_ui(cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
+    let config = MenuConfig::new().close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside);
+    let (button, _) = MenuButton::new("Earlier runs").config(config).ui(ui, |ui| {
+        let area = egui::ScrollArea::vertical().max_height(run_choice::HEIGHT);
+        area.show(ui, |ui| {
+            let choices = run_choice::choices(cx);
+            let others = choices.iter().filter(|choice| cx.run.is_none_or(|run| run.folder != choice.row.folder));
+            let tokens = Tokens::of(ui);
+            let chosen = run_choice::list_ui(ui, others, |choice| {
+                let folder = &choice.row.folder;
+                let color = tokens.run(cx.runs.color(folder));
+                let is_empty = choice.summary.record.step == 0 && choice.summary.epochs_done == 0;
+                (cx.runs.shown.contains(folder), Some(color), is_empty.then(|| "has no steps".to_owned()))
+            });
+            if let Some(choice) = chosen {
+                let folder = choice.row.folder.clone();
+                let is_shown = cx.runs.shown.contains(&folder);
+                out.push(UiCommand::Runs(RunsCommand::Show(folder, !is_shown)));
+            }
+        });
+    });
+    run_choice::refresh_when_opened(&button, out);
+    button.on_hover_text("Show the curves of earlier runs over those of this network");
 }
 
 /// The present run, then the stored ones that are shown.
 fn shown<'a>(present: Option<&'a RunView>, runs: &'a RunsView, tokens: &Tokens) -> Vec<Shown<'a>> {
     let mut all: Vec<Shown<'a>> = present
-        .map(|run| Shown { run, name: runs.name(&run.folder), note: note(runs, &run.folder), color: None })
+        .map(|run| Shown { run, name: runs.name(&run.folder), note: runs.note(&run.folder), color: None })
         .into_iter()
         .collect();
     for folder in &runs.shown {
@@ -168,15 +208,10 @@ fn shown<'a>(present: Option<&'a RunView>, runs: &'a RunsView, tokens: &Tokens) 
         }
         if let Some(stored) = runs.loaded.get(folder) {
             let color = Some(tokens.run(runs.color(folder)));
-            all.push(Shown { run: &stored.view, name: runs.name(folder), note: note(runs, folder), color });
+            all.push(Shown { run: &stored.view, name: runs.name(folder), note: runs.note(folder), color });
         }
     }
     all
-}
-
-fn note(runs: &RunsView, folder: &std::path::Path) -> String {
-    let row = runs.row(folder).and_then(|row| row.summary.as_ref().ok());
-    row.map_or_else(String::new, |summary| summary.note.note.clone())
 }
 
 /// Whether there is anything to draw.

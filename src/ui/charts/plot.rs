@@ -6,7 +6,8 @@ use crate::text;
 use crate::ui::runs::RunView;
 use crate::ui::theme::Tokens;
 use egui::{Color32, PointerButton, RichText, Ui, Vec2, Vec2b};
-use egui_plot::{AxisHints, Line, LineStyle, Plot, PlotPoint, PlotPoints, Points, VLine};
+use egui_plot::{AxisHints, Line, LineStyle, Plot, PlotBounds, PlotPoint, PlotPoints, Points, VLine};
+use std::ops::RangeInclusive;
 
 /// Marks of epochs that a chart shows at most; more would be a grey wall.
 const EPOCH_LINES: usize = 40;
@@ -24,6 +25,13 @@ pub(super) struct Chart {
     pub(super) room: Vec2,
 }
 
+/// The part of a chart that a person chose to see; along an axis that is none, everything.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Seen {
+    x: Option<RangeInclusive<f64>>,
+    y: Option<RangeInclusive<f64>>,
+}
+
 /// A line of the list under the pointer.
 struct Reading {
     name: String,
@@ -32,13 +40,14 @@ struct Reading {
 }
 
 impl Chart {
-    /// Draws it.
-    pub(super) fn ui(&self, ui: &mut Ui, shown: &[Shown<'_>], curves: &mut [RunCurves]) {
-        ui.allocate_ui_with_layout(self.room, egui::Layout::top_down(egui::Align::Min), |ui| {
+    /// Draws it, with a part that is to be seen if one is given; gives what a person chose to see.
+    pub(super) fn ui(&self, ui: &mut Ui, shown: &[Shown<'_>], curves: &mut [RunCurves], fixed: Option<&Seen>) -> Seen {
+        let drawn = ui.allocate_ui_with_layout(self.room, egui::Layout::top_down(egui::Align::Min), |ui| {
             ui.set_min_size(self.room);
             self.title_ui(ui, shown);
-            self.plot_ui(ui, shown, curves);
+            self.plot_ui(ui, shown, curves, fixed)
         });
+        drawn.inner
     }
 
     fn title_ui(&self, ui: &mut Ui, shown: &[Shown<'_>]) {
@@ -86,10 +95,13 @@ impl Chart {
         }
     }
 
-    fn plot_ui(&self, ui: &mut Ui, shown: &[Shown<'_>], curves: &mut [RunCurves]) {
+    fn plot_ui(&self, ui: &mut Ui, shown: &[Shown<'_>], curves: &mut [RunCurves], fixed: Option<&Seen>) -> Seen {
         let tokens = Tokens::of(ui);
         let (what, look) = (self.what, self.look);
         let group = egui::Id::unique("training-charts");
+        // A picture stands alone, and says what its numbers count.
+        let axis = AxisHints::new_x().label_spacing(LABELS);
+        let axis = if fixed.is_some() { axis.label(look.along.name()) } else { axis };
         let mut plot = Plot::new(self.name)
             .height(ui.available_height())
             .show_background(false)
@@ -105,7 +117,7 @@ impl Chart {
             .link_cursor(group, Vec2b::new(true, false))
             .include_x(0.0)
             .x_grid_spacer(move |input| axis::marks(&input, look.along))
-            .custom_x_axes(vec![AxisHints::new_x().label_spacing(LABELS).formatter(move |mark, _| match look.along {
+            .custom_x_axes(vec![axis.formatter(move |mark, _| match look.along {
                 Along::Time => text::duration(mark.value.max(0.0)),
                 // Only what is whole is a step or an epoch.
                 Along::Step if mark.value >= 0.0 => text::short_count(whole(mark.value)),
@@ -134,10 +146,15 @@ impl Chart {
         }
         let mut hovered = None;
         let response = plot.show(ui, |plot| {
-            let range = (!plot.auto_bounds().x).then(|| {
-                let bounds = plot.plot_bounds();
-                (bounds.min()[0], bounds.max()[0])
-            });
+            if let Some(x) = fixed.and_then(|fixed| fixed.x.clone()) {
+                plot.set_plot_bounds_x(x);
+            }
+            if let Some(y) = fixed.and_then(|fixed| fixed.y.clone()) {
+                plot.set_plot_bounds_y(y);
+            }
+            let (auto, bounds) = (plot.auto_bounds(), plot.plot_bounds());
+            let seen = Seen { x: (!auto.x).then(|| bounds.range_x()), y: (!auto.y).then(|| bounds.range_y()) };
+            let range = seen.x.as_ref().map(|x| (*x.start(), *x.end()));
             if plot.response().contains_pointer() {
                 hovered = plot.pointer_coordinate().map(|at| at.x);
             }
@@ -148,10 +165,15 @@ impl Chart {
             for (shown, curves) in shown.iter().zip(curves.iter_mut()).rev() {
                 self.lines(plot, shown, curves, range, columns, tokens);
             }
+            seen
         });
         let steps: usize = curves.iter().map(RunCurves::len).sum();
         let name = format!("{} chart, {} steps", self.name, text::count(steps as u64));
-        response.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &name));
+        let seen = self.in_words(response.transform.bounds());
+        response.response.widget_info(|| egui::WidgetInfo {
+            current_text_value: Some(seen.clone()),
+            ..egui::WidgetInfo::labeled(egui::Role::Image, true, &name)
+        });
         if let Some(x) = hovered.filter(|_| !response.response.dragged()) {
             let mut readings = Vec::new();
             for (shown, curves) in shown.iter().zip(curves.iter_mut()) {
@@ -161,6 +183,19 @@ impl Chart {
                 response.response.on_hover_ui_at_pointer(|ui| self.readings_ui(ui, x, &readings, shown));
             }
         }
+        response.inner
+    }
+
+    /// What part of the curves is seen, in words: "Epoch 0.5 to 2, 0.1234 to 2.3026".
+    fn in_words(&self, bounds: &PlotBounds) -> String {
+        let ([left, low], [right, high]) = (bounds.min(), bounds.max());
+        let along = match self.look.along {
+            Along::Epoch => format!("Epoch {} to {}", trimmed(left), trimmed(right)),
+            Along::Step => format!("Step {left:.0} to {right:.0}"),
+            Along::Time => format!("{left:.1} s to {right:.1} s"),
+        };
+        let [low, high] = [low, high].map(|at| self.unit(self.look.unscale(self.what, at)));
+        format!("{along}, {low} to {high}")
     }
 
     /// Epochs, and changes of the learning rate.

@@ -18,6 +18,20 @@ pub(super) enum Along {
     Time,
 }
 
+impl Along {
+    /// All of them.
+    pub(super) const ALL: [Self; 3] = [Self::Epoch, Self::Step, Self::Time];
+
+    /// Its name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Epoch => "Epochs",
+            Self::Step => "Steps",
+            Self::Time => "Time",
+        }
+    }
+}
+
 /// What a chart shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum What {
@@ -412,6 +426,36 @@ mod tests {
             // log10(0.1) = -1
             assert!((best.x - x).abs() < 1e-9 && (best.y + 1.0).abs() < 1e-9, "{along:?}");
         }
+    }
+
+    #[test]
+    fn the_best_of_a_hundred_thousand_epochs_is_marked_though_its_line_is_thinned() {
+        let epoch = |epoch: u32| EpochPoint {
+            epoch,
+            step: u64::from(epoch),
+            // A saw whose teeth are lower than the best one: that is neither smallest nor largest of its stretch.
+            loss: if epoch == 50_001 { 0.5 } else { f64::from(epoch % 2) },
+            is_best: epoch == 50_001,
+            ..EpochPoint::default()
+        };
+        let run = RunView { epochs: (1..=100_000).map(epoch).collect(), ..run(1) };
+        let mut curves = RunCurves::default();
+        curves.update(&run, Look { along: Along::Step, ..LOOK });
+        let lines = curves.lines(What::Loss);
+        let drawn = lines.validation.thinned(None, 600).to_vec();
+        assert!(drawn.len() <= 600 * 4 && drawn.iter().all(|point| point.y != 0.5), "{}", drawn.len());
+        assert_eq!(lines.best.map(|best| (best.x, best.y)), Some((50_001.0, 0.5)));
+    }
+
+    #[test]
+    fn a_logarithmic_axis_is_of_powers_of_ten_and_shares_have_none() {
+        let log = Look { log: true, ..LOOK };
+        // log10(0.01) = -2; of nothing there is no logarithm, so that it is cut off far below.
+        for (value, at) in [(0.01, -2.0), (1.0, 0.0), (1_000.0, 3.0), (0.0, -12.0)] {
+            assert!((log.scale(What::Loss, value) - at).abs() < 1e-12, "{value}");
+            assert!((log.unscale(What::Rate, at) - value).abs() <= value * 1e-12 + 1e-11, "{value}");
+        }
+        assert_eq!((log.scale(What::Accuracy, 50.0), LOOK.scale(What::Loss, 0.01)), (50.0, 0.01));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::text;
 use crate::ui::export::Export;
 use crate::ui::kit;
 use crate::ui::look::Whose;
+use crate::ui::run_choice;
 use crate::ui::theme::Tokens;
 use crate::ui::{PanelCx, UiCommand};
 use egui::{RichText, Ui};
@@ -50,7 +51,7 @@ impl MapsPanel {
                 }
             }
             ui.separator();
-            self.whose_ui(cx, ui);
+            self.whose_ui(cx, ui, out);
             // Patches are shown as the image is, histograms have no maps.
             if !matches!(self.mode, Mode::Patches | Mode::Spread) {
                 self.colors_ui(ui);
@@ -95,7 +96,7 @@ impl MapsPanel {
         }
     }
 
-    fn whose_ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui) {
+    fn whose_ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
         let step = cx.look.probe.as_ref().map_or(0, |probe| probe.step);
         let shown = match step {
             _ if cx.look.whose.is_empty() => "weights".into(),
@@ -103,23 +104,28 @@ impl MapsPanel {
             // The step first: of a long name the end is cut off.
             step => format!("step {}, {}", text::count(step), cx.look.whose),
         };
-        let combo = egui::ComboBox::from_id_salt("whose")
-            .width(118.0)
-            .truncate()
-            .selected_text(shown.as_str())
-            .show_ui(ui, |ui| {
-                let mut choice = |ui: &mut Ui, whose: Whose, label: &str, hover: &str| {
-                    if ui.selectable_label(self.whose == whose, label).on_hover_text(hover).clicked() {
-                        self.whose = whose;
-                    }
-                };
-                choice(ui, Whose::Run, "This network's run", "The weights of the run, live while it trains");
-                choice(ui, Whose::Untrained, "Untrained", "The weights before the first step");
-                for (name, folder) in &cx.look.stored {
-                    choice(ui, Whose::Stored(folder.clone()), name, "The best weights of a stored run");
+        let combo = egui::ComboBox::from_id_salt("whose").width(118.0).height(run_choice::HEIGHT).truncate();
+        let combo = combo.selected_text(shown.as_str()).show_ui(ui, |ui| {
+            let mut choice = |ui: &mut Ui, whose: Whose, label: &str, hover: &str| {
+                if ui.selectable_label(self.whose == whose, label).on_hover_text(hover).clicked() {
+                    self.whose = whose;
                 }
+            };
+            choice(ui, Whose::Run, "This network's run", "The weights of the run, live while it trains");
+            choice(ui, Whose::Untrained, "Untrained", "The weights before the first step");
+            let choices = run_choice::choices(cx);
+            let usable = choices.iter().filter(|choice| choice.summary.has_weights);
+            let chosen = run_choice::list_ui(ui, usable, |choice| {
+                let is_chosen = self.whose == Whose::Stored(choice.row.folder.clone());
+                let lacks = choice.summary.sketch.as_ref().is_none_or(|sketch| !sketch.has_layer(&self.layer));
+                (is_chosen, None, lacks.then(|| format!("has no layer {}", self.layer)))
             });
+            if let Some(choice) = chosen {
+                self.whose = Whose::Stored(choice.row.folder.clone());
+            }
+        });
         combo.response.widget_info(|| labeled(egui::Role::ComboBox, format!("Weights: {shown}")));
+        run_choice::refresh_when_opened(&combo.response, out);
         combo.response.on_hover_text("Whose weights are looked at, and after which step");
     }
 
