@@ -208,3 +208,83 @@ fn heads_ui(ui: &Ui, outer: Rect, body: Rect, offset: Vec2, side: f32, classes: 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::protocol::Answer;
+
+    /// Four cats (0), of which one is called a dog (1), and a dog.
+    fn pets(classes: u32) -> EpochResults {
+        let answer = |index, truth, guess| Answer { index, truth, guess, probability: 0.9 };
+        let answers = vec![answer(0, 0, 0), answer(1, 0, 0), answer(2, 0, 0), answer(3, 0, 1), answer(4, 1, 1)];
+        EpochResults::count(1, 1, classes, answers)
+    }
+
+    #[test]
+    fn a_cell_shows_its_count_or_its_share_of_the_row_and_says_both_in_words() {
+        let (results, classes) = (pets(2), ["cat".to_owned(), "dog".to_owned()]);
+        let rows = row_sums(&results);
+        assert_eq!(rows, [4, 1]);
+        assert_eq!((number(1, rows[0], false), number(1, rows[0], true)), ("1".into(), "25%".into()));
+        assert_eq!(words(&results, &classes, &rows, 0, 1), "cat mistaken for dog: 1 image, 25.0 % of them");
+        assert_eq!(words(&results, &classes, &rows, 0, 0), "cat called cat: 3 images, 75.0 % of them");
+        assert_eq!(words(&results, &classes, &rows, 1, 0), "dog mistaken for cat: 0 images, 0.0 % of them");
+    }
+
+    /// Every text that is drawn, where it is, and where it may be.
+    fn texts(output: &egui::FullOutput) -> Vec<(String, Rect, Rect)> {
+        fn walk(shape: &egui::Shape, clip: Rect, into: &mut Vec<(String, Rect, Rect)>) {
+            match shape {
+                egui::Shape::Text(text) => {
+                    into.push((text.galley.text().to_owned(), shape.visual_bounding_rect(), clip));
+                }
+                egui::Shape::Vec(shapes) => shapes.iter().for_each(|shape| walk(shape, clip, into)),
+                _ => {}
+            }
+        }
+        let mut all = Vec::new();
+        output.shapes.iter().for_each(|shape| walk(&shape.shape, shape.clip_rect, &mut all));
+        all
+    }
+
+    #[test]
+    fn names_stay_at_both_sides_when_the_matrix_is_scrolled() {
+        // 100 classes of at least 14 points are 1,400 points: more than the room of 400. Two of them have a name to look for.
+        let name = |class| match class {
+            0 => "A",
+            98 => "Z",
+            _ => "-",
+        };
+        let (results, names) = (pets(100), (0..100).map(|class| name(class).to_owned()).collect::<Vec<_>>());
+        let mut matrix = Matrix::default();
+        let mut harness = egui_kittest::Harness::builder().with_size(vec2(400.0, 400.0)).build_ui(|ui| {
+            matrix.ui(ui, &results, &names);
+        });
+        // Whether it stands at the left, and whether at the top.
+        let seen = |harness: &egui_kittest::Harness<'_>, name: &str| {
+            let shown = texts(harness.output()).into_iter();
+            let shown = shown.filter(|(text, rect, clip)| text == name && clip.intersects(*rect));
+            let places: Vec<Rect> = shown.map(|(_, rect, _)| rect).collect();
+            let is_left = |rect: &Rect| rect.right() < 30.0;
+            (places.iter().any(is_left), places.iter().any(|rect| !is_left(rect) && rect.bottom() < 50.0))
+        };
+        harness.step();
+        harness.step();
+        assert_eq!((seen(&harness, "A"), seen(&harness, "Z")), ((true, true), (false, false)));
+        // Down and to the right, as a wheel does.
+        harness.hover_at(pos2(250.0, 250.0));
+        for _ in 0..40 {
+            harness.event(egui::Event::MouseWheel {
+                unit: egui::MouseWheelUnit::Point,
+                delta: vec2(-100.0, -100.0),
+                phase: egui::TouchPhase::Move,
+                modifiers: egui::Modifiers::NONE,
+                source: egui::MouseWheelSource::Unknown,
+            });
+            harness.step();
+        }
+        (0..60).for_each(|_| harness.step());
+        assert_eq!((seen(&harness, "A"), seen(&harness, "Z")), ((false, false), (true, true)));
+    }
+}

@@ -169,7 +169,20 @@ fn every_epoch_shows_who_is_taken_for_whom_with_the_images() {
     click(&mut window, "Results");
     // Scores of every class, and the way back to the worst mistakes.
     click(&mut window, "Classes");
-    window.get_by_label("Recall");
+    let scores = results[1].scores();
+    for (title, score) in [("Precision", scores[3].precision), ("Recall", scores[3].recall), ("F1", scores[3].f1)] {
+        window.get_by_label(title);
+        let words = format!("{:.1} %", score.unwrap() * 100.0);
+        assert!(window.query_all_by_label(&words).next().is_some(), "{title} {words}");
+    }
+    // The pairs that are confused most lead to their images; the cells can show shares.
+    let (truth, guess, count) =
+        *results[1].confused().last().filter(|_| results[1].confused().len() <= 6).unwrap_or(&results[1].confused()[5]);
+    click(&mut window, &format!("{truth} › {guess}  {count}"));
+    click(&mut window, "Share of the row");
+    click(&mut window, "Images");
+    window.get_by_label(&format!("{truth} mistaken for {guess}"));
+    click(&mut window, "Classes");
     click(&mut window, "Images");
     button(&mut window, "Worst mistakes");
     assert!(window.query_by_label(&format!("{truth} mistaken for {guess}")).is_none());
