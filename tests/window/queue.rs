@@ -93,6 +93,7 @@ fn train_says_what_it_does_in_every_state_and_add_to_queue_stands_in_one_place()
     assert_eq!(entries(&mut window, "Train"), [false]);
     tab(&mut window, "Training");
     window.get_by_label("Not ready to train");
+    click(&mut window, "Hold");
     stop(&mut window);
 }
 

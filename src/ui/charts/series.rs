@@ -443,7 +443,7 @@ mod tests {
         curves.update(&run, Look { along: Along::Step, ..LOOK });
         let lines = curves.lines(What::Loss);
         let drawn = lines.validation.thinned(None, 600).to_vec();
-        assert!(drawn.len() <= 600 * 4 && drawn.iter().all(|point| point.y != 0.5), "{}", drawn.len());
+        assert!(drawn.len() <= 600 * 4 && drawn.iter().all(|point| (point.y - 0.5).abs() > 0.4), "{}", drawn.len());
         assert_eq!(lines.best.map(|best| (best.x, best.y)), Some((50_001.0, 0.5)));
     }
 
