@@ -6,8 +6,8 @@
 
 mod basics;
 mod canvas;
-mod docks;
 mod charts;
+mod docks;
 mod hand;
 mod keyboard;
 mod looking;
