@@ -486,7 +486,7 @@ mod tests {
         assert_eq!(findings[0].title, "No better than guessing");
         let evidence = &findings[0].evidence;
         assert!(evidence.contains("80.0 in step 5") && evidence.contains("10.0 % of the validation"), "{evidence}");
-        assert!((findings[0].remedy.as_ref().unwrap().spec.learning_rate - 0.05).abs() < 1e-12);
+        assert!((offered(&findings[0]).learning_rate - 0.05).abs() < 1e-12);
         // A young run without such a peak is left alone; one that is right three times in ten learns.
         run.steps[4].loss = 2.4;
         assert!(!titles(&run).contains(&"No better than guessing"));
