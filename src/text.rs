@@ -21,6 +21,11 @@ pub fn read_count(text: &str) -> Option<f64> {
     groups.all(|group| group.len() == 3).then(|| text.replace(',', "").parse().ok()).flatten()
 }
 
+/// A count with what is counted, in the singular where there is one of it: `1 layer`, `1,024 layers`.
+pub fn counted(value: u64, what: &str) -> String {
+    format!("{} {what}{}", count(value), if value == 1 { "" } else { "s" })
+}
+
 /// A count in few characters: `1.63 M`.
 pub fn short_count(value: u64) -> String {
     scaled(value, &[(1_000_000_000_000, "T"), (1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")])
@@ -125,6 +130,7 @@ mod tests {
         assert_eq!(count(903_400), "903,400");
         assert_eq!(count(3_657_830_500), "3,657,830,500");
         assert_eq!(count(12), "12");
+        assert_eq!([0, 1, 2_000].map(|count| counted(count, "layer")), ["0 layers", "1 layer", "2,000 layers"]);
         assert_eq!(bytes(12_613_600), "12.61 MB");
         assert_eq!(bytes(565_613_600), "565.61 MB");
         assert_eq!(binary_bytes(1 << 20), "1.00 MiB");

@@ -303,18 +303,30 @@ impl Default for TrainSpec {
 }
 
 impl TrainSpec {
-    /// The same steps in less memory: half the images at a time, twice as many gradients added up, so many times over. A
-    /// batch of one image stays as it is.
+    /// Less memory, so many times over: at most half the images at a time, and their gradients added up to the same step if a
+    /// number of at least an eighth of them divides it; else half of them, twice as often, which is [an image or more
+    /// off](Self::images_of_a_step). A batch of one image stays as it is.
     #[must_use]
     pub fn halved(&self, times: u32) -> Self {
         let mut spec = Self { batch: self.batch.max(1), accumulate: self.accumulate.max(1), ..self.clone() };
         for _ in 0..times.min(31) {
-            if spec.batch > 1 {
-                spec.batch = spec.batch.div_ceil(2);
-                spec.accumulate = spec.accumulate.saturating_mul(2);
+            if spec.batch < 2 {
+                break;
             }
+            let step = spec.images_of_a_step();
+            let half = spec.batch / 2;
+            let divides = |batch: &u32| step.is_multiple_of(u64::from(*batch));
+            let exact = (spec.batch.div_ceil(8)..=half).rev().find(divides);
+            let exact = exact.and_then(|batch| Some((batch, u32::try_from(step / u64::from(batch)).ok()?)));
+            let doubled = (spec.batch.div_ceil(2), spec.accumulate.saturating_mul(2));
+            (spec.batch, spec.accumulate) = exact.unwrap_or(doubled);
         }
         spec
+    }
+
+    /// How many images one step of the optimizer sees.
+    pub fn images_of_a_step(&self) -> u64 {
+        u64::from(self.batch).saturating_mul(u64::from(self.accumulate.max(1)))
     }
 }
 

@@ -23,7 +23,7 @@ pub struct Remedy {
 /// What a remedy changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RemedyKind {
-    /// Half the images at a time, so many times over, gradients added up instead: the steps stay the same.
+    /// Half the images at a time, so many times over, gradients added up instead.
     Halve(u32),
     /// An optimizer without state.
     PlainSgd,
@@ -100,6 +100,20 @@ mod tests {
         assert!(ways[1].bytes < ways[0].bytes && ways[0].bytes < planned);
         // Adam keeps two numbers of 4 bytes for each of LeNet-5's 61,706 parameters.
         assert_eq!((ways[2].kind, planned - ways[2].bytes), (RemedyKind::PlainSgd, 2 * 4 * 61_706));
+    }
+
+    #[test]
+    fn halving_keeps_the_images_of_a_step_where_a_number_divides_them() {
+        let halved = |batch, times| {
+            let spec = TrainSpec { batch, ..TrainSpec::default() }.halved(times);
+            (spec.batch, spec.accumulate)
+        };
+        assert_eq!([1, 2, 6].map(|times| halved(64, times)), [(32, 2), (16, 4), (1, 64)]);
+        // 50 = 25 · 2 = 10 · 5 = 5 · 10, and 25 = 5 · 5.
+        assert_eq!([1, 2, 3].map(|times| halved(50, times)), [(25, 2), (10, 5), (5, 10)]);
+        assert_eq!(halved(25, 1), (5, 5));
+        // Nothing divides 97 but 1, which is far too little: 2 · 49 = 98 images.
+        assert_eq!(halved(97, 1), (49, 2));
     }
 
     #[test]

@@ -10,6 +10,11 @@ pub(super) fn main_button(ui: &mut Ui, text: &str) -> Response {
     ui.add(button)
 }
 
+/// A number and its unit on one line: their spaces do not break.
+pub(super) fn unbroken(text: &str) -> String {
+    text.replace(' ', "\u{a0}")
+}
+
 /// A symbol on a toolbar button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Symbol {

@@ -29,6 +29,8 @@ pub(super) struct MemoryWarning {
     available: u64,
     planned: u64,
     batch: u32,
+    /// Images of one step of the optimizer.
+    step: u64,
     ways: Vec<Remedy>,
     has_batch_norm: bool,
 }
@@ -52,6 +54,7 @@ impl MemoryWarning {
             available,
             planned: cost.memory.training_planned_bytes,
             batch: spec.batch,
+            step: spec.images_of_a_step(),
             ways: remedies(program, cost, spec, available),
             has_batch_norm: program.ops.iter().any(|op| matches!(op.op, Op::BatchNorm { .. })),
         }
@@ -139,6 +142,9 @@ impl MemoryWarning {
             RemedyKind::Halve(_) if self.has_batch_norm => {
                 format!("Batch norm then takes its statistics over {} images", text::count(u64::from(way.spec.batch)))
             }
+            RemedyKind::Halve(_) if way.spec.images_of_a_step() != self.step => {
+                format!("A step then sees {} images", text::count(way.spec.images_of_a_step()))
+            }
             RemedyKind::Halve(_) => "The same steps, but for rounding".into(),
             RemedyKind::PlainSgd => {
                 "No state for each parameter; it learns more slowly and needs another learning rate".into()
@@ -160,8 +166,7 @@ fn title(way: &Remedy) -> String {
 
 fn button_label(way: &Remedy) -> String {
     match way.kind {
-        RemedyKind::Halve(1) => "Halve the batch".into(),
-        RemedyKind::Halve(times) => format!("Halve it {times} times"),
+        RemedyKind::Halve(_) => format!("Use batches of {}", text::count(u64::from(way.spec.batch))),
         RemedyKind::PlainSgd => "Use SGD".into(),
     }
 }

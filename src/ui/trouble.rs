@@ -134,6 +134,8 @@ impl Session {
                 text::count(u64::from(now.batch)),
                 text::count(u64::from(before.batch))
             )
+        } else if now.images_of_a_step() != before.images_of_a_step() {
+            format!("A step now sees {} images.", text::count(now.images_of_a_step()))
         } else {
             "No layer here looks across the images of a batch, so the steps are the same but for rounding.".into()
         };

@@ -346,15 +346,48 @@ fn memory_is_reduced_by_one_click_that_can_be_undone() {
     steps(window, 6);
     // Adam keeps two numbers of 4 bytes for each of 61,706 parameters.
     assert_eq!(before - planned(window), 2 * 4 * 61_706);
-    // What the change did stands there, and is not offered again.
+    // It stands where it stood, as done, with the way back; every other row stays in its place.
     assert!(window.query_by_label_contains("Apply SGD without momentum").is_none());
-    window.get_by_label_contains("gradients added up: ").click_accesskit();
+    window.get_by_label("Undo SGD without momentum");
+    let tops = |window: &Window| {
+        let titles = ["Batch of 32, 2 gradients added up", "SGD without momentum", "Values in 16 bits (f16)"];
+        titles.map(|title| format!("{:.0}", window.get_by_label(title).rect().top()))
+    };
+    let at = tops(window);
+    window.get_by_label_contains("Apply Batch of 32, 2 gradients added up: ").click_accesskit();
     steps(window, 6);
+    assert_eq!(tops(window), at);
     let spec = &window.state().document().training;
-    assert_eq!((spec.batch, spec.accumulate), (batch.div_ceil(2), 2));
-    ctrl(window, Key::Z);
-    ctrl(window, Key::Z);
+    assert_eq!((spec.batch, spec.accumulate), (batch / 2, 2));
+    // Only the last change is taken back; then the one before it can be.
+    let undo =
+        |window: &Window, title: &str| window.get_by_label(&format!("Undo {title}")).accesskit_node().is_disabled();
+    assert!(undo(window, "SGD without momentum"));
+    window.get_by_label("Undo Batch of 32, 2 gradients added up").click_accesskit();
+    steps(window, 6);
+    assert!(!undo(window, "SGD without momentum"));
+    assert_eq!(tops(window), at);
+    window.get_by_label("Undo SGD without momentum").click_accesskit();
+    steps(window, 6);
     assert_eq!(planned(window), before);
+}
+
+/// The exercise network has no classifier: what needs less is told all the same, and what makes it trainable stands beside it.
+#[test]
+fn memory_is_reduced_in_a_network_that_cannot_be_trained_yet() {
+    let mut opened = open("exercise-net");
+    let window = &mut opened.window;
+    ask(window, "reduce memory");
+    window.get_by_label_contains("It cannot be trained yet");
+    // 50 = 25 · 2.
+    window.get_by_label("Batch of 25, 2 gradients added up");
+    for heading in ["Learns the same", "Changes the network or how it learns"] {
+        window.get_by_label(heading);
+    }
+    window.get_by_role_and_label(Role::Button, "Insert global average pooling").click_accesskit();
+    steps(window, 6);
+    assert_eq!(window.state().workspace().front().derived().plan.training_problem(), None);
+    assert!(window.query_by_label_contains("It cannot be trained yet").is_none());
 }
 
 /// Rows of the cost table stand in the order of the planned bytes after a click on the head, and in the flow's order after two

@@ -521,7 +521,7 @@ fn a_step_that_will_not_fit_is_asked_about_with_what_helps() {
     window.get_by_label("This will probably run out of memory");
     assert!(window.state().run().is_none());
     picture(&mut window, "memory-warning");
-    button(&mut window, "Halve the batch");
+    button(&mut window, "Use batches of 512");
     // Still too much: the figures are those of the half now.
     window.get_by_label("This will probably run out of memory");
     let sizes = |window: &Window| {
@@ -529,13 +529,15 @@ fn a_step_that_will_not_fit_is_asked_about_with_what_helps() {
         (training.batch, training.accumulate)
     };
     assert_eq!(sizes(&window), (512, 2));
-    window.get_by_role_and_label(Role::Button, "Halve it 2 times");
+    // Half of the half would still be too much: a quarter of it is offered as well.
+    window.get_by_role_and_label(Role::Button, "Use batches of 256");
+    window.get_by_role_and_label(Role::Button, "Use batches of 128");
     button(&mut window, "Cancel");
     assert!(!has(&window, "This will probably run out of memory") && window.state().run().is_none());
     ctrl(&mut window, Key::Z);
     assert_eq!(sizes(&window), (1_024, 1));
     ctrl(&mut window, Key::Enter);
-    window.get_by_role_and_label(Role::Button, "Halve it 3 times").click();
+    window.get_by_role_and_label(Role::Button, "Use batches of 128").click();
     wait(&mut window, "the run", |window| window.state().run().is_some());
     assert_eq!(sizes(&window), (128, 8));
     // And the plan was right: it trains within the limit.
