@@ -59,13 +59,13 @@ impl Shape {
 }
 
 impl fmt::Display for Shape {
-    /// Height x width x channels, as the reader of a textbook expects.
+    /// Height × width × channels, as the reader of a textbook expects, with separators: `1 × 1 × 1,024`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, size) in self.dims_hwc().iter().enumerate() {
             if i > 0 {
                 f.write_str(" × ")?;
             }
-            write!(f, "{size}")?;
+            f.write_str(&crate::text::count(*size))?;
         }
         Ok(())
     }

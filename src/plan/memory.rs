@@ -46,6 +46,39 @@ impl Breakdown {
     }
 }
 
+impl Memory {
+    /// What the planned training bytes are made of, each with its name and what it is. Every place that lists them reads this.
+    pub fn parts(&self) -> [(&'static str, u64, &'static str); 7] {
+        let Breakdown { parameters, gradients, optimizer, batch, activations, workspace } = self.training;
+        // Gradients of values flow on the way back only; all else that is worked with is scratch space.
+        let flowing = match self.training_moment {
+            Moment::Backward { scratch, .. } => workspace.saturating_sub(scratch),
+            _ => 0,
+        };
+        [
+            (
+                "Kept for this batch",
+                activations,
+                "Outputs of all images of the batch, and copies, that the way back needs",
+            ),
+            (
+                "Gradients of values",
+                flowing,
+                "How the loss changes with the outputs: on their way back through the layers",
+            ),
+            (
+                "Scratch space",
+                workspace.saturating_sub(flowing),
+                "What the layer at work, or the loss, needs meanwhile",
+            ),
+            ("Images", batch, "The images of the step"),
+            ("Parameters", parameters, "Weights, biases, running statistics"),
+            ("Weight gradients", gradients, "One number for each trained parameter that the way back has passed"),
+            ("Optimizer", optimizer, "What the optimizer remembers of each parameter between steps"),
+        ]
+    }
+}
+
 /// RAM of a network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Memory {

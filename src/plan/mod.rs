@@ -2,6 +2,7 @@
 //!
 //! Pure functions of a document. Knows graph, layers and op; knows neither burn nor egui.
 
+mod buffers;
 mod columns;
 mod compare;
 mod cost;
@@ -22,6 +23,7 @@ mod savings;
 mod shares;
 mod sight;
 
+pub use buffers::{Buffer, buffers, own_most};
 pub use compare::{Comparison, Fate, Kept, LayerDiff, LayerText, SettingDiff, compare, kept_weights};
 pub use cost::{Cost, CostSettings, NodeCost, OpCost, Totals, cost};
 pub use diagnostic::{Diagnostic, Fix, Gap, Severity};

@@ -118,7 +118,7 @@ const LOSS_BACKWARD: u64 = 3;
 pub(super) struct Replay<'a> {
     pub(super) program: &'a Program,
     pub(super) settings: CostSettings,
-    root: Vec<usize>,
+    pub(super) root: Vec<usize>,
     /// Index of the last op that reads each root.
     last_use: Vec<usize>,
     /// What is kept of each op, and its scratch space.

@@ -40,12 +40,12 @@ impl Part {
     pub fn named(&self) -> [(&'static str, u64); 8] {
         [
             ("images", self.images),
-            ("outputs kept", self.outputs),
-            ("copies and masks kept", self.besides),
-            ("gradients of outputs", self.flowing),
+            ("outputs kept for this batch", self.outputs),
+            ("copies and masks kept for this batch", self.besides),
+            ("gradients of values", self.flowing),
             ("scratch space", self.scratch),
             ("parameters", self.parameters),
-            ("gradients of parameters", self.gradients),
+            ("weight gradients", self.gradients),
             ("optimizer", self.optimizer),
         ]
     }
@@ -104,7 +104,7 @@ pub(super) fn fullest(replay: &Replay<'_>, totals: &Totals, ops: usize) -> (Brea
 
 /// By op of the typed program: the op of the program as it was planned. A cast belongs to the op that it was put in for, one
 /// behind the last op to the op whose output it takes.
-fn origins(replay: &Replay<'_>, ops: usize) -> Vec<usize> {
+pub(super) fn origins(replay: &Replay<'_>, ops: usize) -> Vec<usize> {
     let program = replay.program;
     let mut next = 0;
     let mut origin: Vec<usize> = program
@@ -127,7 +127,7 @@ fn origins(replay: &Replay<'_>, ops: usize) -> Vec<usize> {
 }
 
 /// By value: the op that makes it.
-fn makers(replay: &Replay<'_>) -> Vec<Option<usize>> {
+pub(super) fn makers(replay: &Replay<'_>) -> Vec<Option<usize>> {
     let mut made_by = vec![None; replay.program.values.len()];
     for (index, op) in replay.program.ops.iter().enumerate() {
         op.outputs.iter().for_each(|output| made_by[output.index()] = Some(index));

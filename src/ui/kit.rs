@@ -15,6 +15,22 @@ pub(super) fn unbroken(text: &str) -> String {
     text.replace(' ', "\u{a0}")
 }
 
+/// A text whose numbers stay on one line with the units behind them, and sizes with their signs: `1.68 GB`, `25 × 38 × 400`.
+fn with_units(text: &str) -> String {
+    const UNITS: [&str; 12] = ["B", "kB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB", "px", "%", "×"];
+    let mut words = text.split(' ').peekable();
+    let mut whole = String::with_capacity(text.len() + 8);
+    while let Some(word) = words.next() {
+        whole.push_str(word);
+        let Some(next) = words.peek() else { break };
+        let next = next.trim_end_matches(|c: char| !c.is_alphanumeric() && c != '%' && c != '×');
+        let is_number = word.ends_with(|c: char| c.is_ascii_digit());
+        let is_of_size = word.ends_with('×') && next.starts_with(|c: char| c.is_ascii_digit());
+        whole.push(if is_number && UNITS.contains(&next) || is_of_size { '\u{a0}' } else { ' ' });
+    }
+    whole
+}
+
 /// A symbol on a toolbar button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Symbol {
@@ -156,8 +172,10 @@ pub(super) fn hold_arrows(ui: &Ui, response: &Response) {
 
 /// A caption in weak letters.
 pub(super) fn weak(ui: &mut Ui, text: impl Into<String>) -> Response {
-    let color = Tokens::of(ui).text_weak;
-    ui.label(RichText::new(text).color(color))
+    let (color, text) = (Tokens::of(ui).text_weak, text.into());
+    let response = ui.label(RichText::new(with_units(&text)).color(color));
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &text));
+    response
 }
 
 /// A heading of a part of a panel.
@@ -176,4 +194,19 @@ pub(super) fn figure(ui: &mut Ui, caption: &str, value: impl Into<WidgetText>, h
         ui.label(RichText::new(caption).small().color(color));
         ui.label(value).on_hover_text(hover);
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_never_stands_on_another_line_than_its_unit() {
+        assert_eq!(
+            with_units("it takes 1.68 GB, or 90 % of 25 × 38"),
+            "it takes 1.68\u{a0}GB, or 90\u{a0}% of 25\u{a0}×\u{a0}38"
+        );
+        assert_eq!(with_units("two lines\nof 2 layers"), "two lines\nof 2 layers");
+        assert_eq!(with_units(""), "");
+    }
 }

@@ -177,13 +177,12 @@ fn moment_ui(cx: &PanelCx<'_>, ui: &mut Ui, out: &mut Vec<UiCommand>) {
     let (op, words) = match memory.training_moment {
         Moment::Start => return,
         Moment::Forward { op } => {
-            (Some(op), format!("on the way forward; its scratch space is the workspace of {}", text::bytes(workspace)))
+            (Some(op), format!("on the way forward, with {} of scratch space", text::bytes(workspace)))
         }
         Moment::Backward { op, scratch } => (
             Some(op),
             format!(
-                "on the way back; of the workspace {} are its scratch space and {} gradients of values. A smaller batch \
-                 shrinks both",
+                "on the way back, with {} of scratch space and {} of gradients of values. A smaller batch shrinks both",
                 text::bytes(scratch),
                 text::bytes(workspace.saturating_sub(scratch)),
             ),
@@ -222,8 +221,8 @@ fn inference_words(memory: &Memory) -> String {
 fn training_words(memory: &Memory, measured: Option<u64>, element: u64) -> String {
     let parts = &memory.training;
     let mut words = format!(
-        "The textbook counts every output once at {element} bytes a number. The engine adds gradients ({}), the optimizer's \
-         state ({}) and workspace ({}), and keeps what the backward pass needs.",
+        "The textbook counts every output once at {element} bytes a number. The engine adds weight gradients ({}), the optimizer's \
+         state ({}), gradients of values and scratch space ({}), and keeps what the way back needs.",
         text::bytes(parts.gradients),
         text::bytes(parts.optimizer),
         text::bytes(parts.workspace),
@@ -247,20 +246,8 @@ fn training_words(memory: &Memory, measured: Option<u64>, element: u64) -> Strin
 /// What the planned bytes are made of, as one stacked bar with a legend.
 fn breakdown_ui(ui: &mut Ui, memory: &Memory) {
     let tokens = Tokens::of(ui);
-    let parts = &memory.training;
-    let rows = [
-        ("Activations", parts.activations, "Outputs and copies kept for the backward pass"),
-        ("Workspace", parts.workspace, "Gradients of values and scratch space of the layer at work"),
-        ("Batch", parts.batch, "The images of the step"),
-        ("Parameters", parts.parameters, "Weights, biases, running statistics"),
-        (
-            "Gradients",
-            parts.gradients,
-            "One number per trained parameter; with gradients added up over several batches, their sum so far besides",
-        ),
-        ("Optimizer", parts.optimizer, "What the optimizer remembers per parameter"),
-    ];
-    let total = parts.total().max(1) as f64;
+    let rows = memory.parts();
+    let total = memory.training.total().max(1) as f64;
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 10.0), egui::Sense::hover());
     let mut x = rect.left();
     for (index, (_, bytes, _)) in rows.iter().enumerate() {
@@ -272,17 +259,16 @@ fn breakdown_ui(ui: &mut Ui, memory: &Memory) {
     }
     ui.horizontal_wrapped(|ui| {
         for (index, (name, bytes, hover)) in rows.iter().enumerate() {
-            ui.horizontal(|ui| {
-                ui.spacing_mut().item_spacing.x = 4.0;
-                let (dot, _) = ui.allocate_exact_size(vec2(8.0, 8.0), egui::Sense::hover());
-                ui.painter().circle_filled(
-                    dot.center(),
-                    4.0,
-                    tokens.families.get(index + 1).copied().unwrap_or(tokens.bar),
-                );
-                ui.label(RichText::new(format!("{name} {}", text::bytes(*bytes))).small().color(tokens.text_weak))
-                    .on_hover_text(*hover);
-            });
+            // One piece, which goes to the next line as a whole.
+            let words = format!("{name} {}", text::bytes(*bytes));
+            let font = egui::FontId::proportional(size::FONT_SMALL);
+            let galley = ui.painter().layout_no_wrap(words.clone(), font, tokens.text_weak);
+            let (rect, entry) = ui.allocate_exact_size(galley.size() + vec2(12.0, 0.0), egui::Sense::hover());
+            let dot = egui::pos2(rect.left() + 4.0, rect.center().y);
+            ui.painter().circle_filled(dot, 4.0, tokens.families.get(index + 1).copied().unwrap_or(tokens.bar));
+            ui.painter().galley(rect.left_top() + vec2(12.0, 0.0), galley, tokens.text_weak);
+            entry.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &words));
+            entry.on_hover_text(*hover);
         }
     });
 }

@@ -5,7 +5,7 @@ use super::PanelCx;
 use super::theme::Tokens;
 use crate::graph::NodeId;
 use crate::op::{Arithmetic, Origin, Shape, Term};
-use crate::plan::{NodeCost, NodePlan};
+use crate::plan::{NodeCost, NodePlan, buffers, own_most};
 use crate::text;
 use egui::{RichText, Ui};
 
@@ -69,8 +69,8 @@ pub(super) struct Line {
 }
 
 impl Line {
-    fn sum(rule: &str, terms: &str, result: u64) -> Self {
-        let terms = vec![Term { text: terms.to_owned(), origin: None }];
+    fn sum(rule: impl Into<String>, terms: &str, result: u64) -> Self {
+        let terms = if terms.is_empty() { Vec::new() } else { vec![Term { text: terms.to_owned(), origin: None }] };
         Self { rule: rule.into(), terms, result: Some(result) }
     }
 
@@ -106,13 +106,20 @@ impl<'a> Layer<'a> {
         self.plan.inputs.iter().map(|&value| &self.cx.plan.program.value(value).shape).collect()
     }
 
+    /// Whether some step of it makes a value: then it holds that at some moment.
+    fn makes_something(&self) -> bool {
+        let ops = self.plan.spans.iter().filter_map(|span| self.cx.plan.program.ops.get(span.clone())).flatten();
+        ops.into_iter().any(|op| !op.op.is_view())
+    }
+
     /// A figure in words.
     pub(super) fn value(&self, figure: Figure) -> String {
         match figure {
             Figure::Output => self.output.to_string(),
             Figure::Params => text::count(self.cost.params()),
             Figure::Macs => text::count(self.cost.macs),
-            Figure::Activations => text::bytes(self.cost.activation_bytes),
+            Figure::Activations => format!("{} / image", text::bytes(self.cost.activation_bytes)),
+            Figure::Planned if self.cost.planned.total() == 0 && self.makes_something() => "0 B at the peak".into(),
             Figure::Planned => {
                 let share = self.cost.planned_share * 100.0;
                 format!("{}, {share:.1} %", text::bytes(self.cost.planned.total()))
@@ -159,11 +166,7 @@ impl<'a> Layer<'a> {
             };
             let terms = copies_sum(&self.plan.spans.iter().map(params_of).collect::<Vec<_>>());
             let whole = if copies == 2 { "both copies".into() } else { format!("all {copies} copies") };
-            lines.push(Line::sum(
-                &format!("{copies} copies, each with weights of its own"),
-                &terms,
-                self.cost.params(),
-            ));
+            lines.push(Line::sum(format!("{copies} copies, each with weights of its own"), &terms, self.cost.params()));
             lines.push(Line::words(format!("The figures of this layer are for {whole}; its sizes are those of each.")));
         }
         if self.cost.frozen > 0 {
@@ -208,48 +211,52 @@ impl<'a> Layer<'a> {
     fn why_planned(&self) -> Vec<Line> {
         let cost = &self.cx.cost;
         let (settings, part) = (cost.settings, &self.cost.planned);
-        let batch = text::count(settings.batch);
         let numbers = self.cost.params().saturating_add(self.cost.state);
         let [numbers, trained] = [numbers, self.cost.trainable].map(text::count);
-        let per_image = self.output.elements().unwrap_or(0);
         let mut lines = Vec::new();
+        if part.images > 0 {
+            let whole = self.output.elements().unwrap_or(0).saturating_mul(settings.batch);
+            let element = part.images / whole.saturating_mul(settings.accumulate.max(1)).max(1);
+            let batch = text::count(settings.batch);
+            let (rule, batches) = match settings.accumulate {
+                0 | 1 => ("images of the step: images × numbers × bytes", batch),
+                times => (
+                    "images of all batches of the step: batches × images × numbers × bytes",
+                    format!("{times} × {batch}"),
+                ),
+            };
+            lines.push(Line::sum(rule, &format!("{batches} × {} × {element}", self.output), part.images));
+        }
+        let program = &self.cx.plan.program;
+        let list = buffers(program, cost, &self.plan.spans);
+        let paths = self.plan.spans.iter().cloned().flatten().filter_map(|op| program.ops.get(op));
+        let has_steps = paths.map(|op| &op.path).collect::<std::collections::HashSet<_>>().len() > 1;
+        let (first, others) = list.split_at(list.len().min(STEPS));
+        for buffer in first {
+            let step = program.ops.get(buffer.op).filter(|_| has_steps).map(|op| format!("{}: ", step_name(&op.path)));
+            let terms = buffer.factors.iter().map(|factor| text::count(*factor)).collect::<Vec<_>>().join(" × ");
+            lines.push(Line::sum(step.unwrap_or_default() + &buffer.words, &terms, buffer.bytes()));
+        }
+        if !others.is_empty() {
+            let bytes = others.iter().map(crate::plan::Buffer::bytes).fold(0, u64::saturating_add);
+            lines.push(Line::sum(format!("{} further buffers", text::count(others.len() as u64)), "", bytes));
+        }
         let mut line = |bytes: u64, rule: &str, terms: String| {
             if bytes > 0 {
                 lines.push(Line::sum(rule, &terms, bytes));
             }
         };
-        let in_whole = |bytes: u64, what: &str| {
-            // In numbers of the output where that is all there is.
-            let of_element = |element: u64| per_image.saturating_mul(settings.batch).saturating_mul(element) == bytes;
-            match [4, 2].into_iter().find(|element| of_element(*element)) {
-                Some(element) => format!("{batch} × {} × {element}", self.output),
-                None => what.to_owned(),
-            }
+        line(part.parameters, "parameters and statistics, 4 bytes each", format!("{numbers} × 4"));
+        let of_each = self.cost.trainable.saturating_mul(4).max(1);
+        let (gradients, rule) = match part.gradients / of_each {
+            1 if part.gradients == of_each => (format!("{trained} × 4"), "weight gradients, 4 bytes each"),
+            2 if part.gradients == 2 * of_each => (
+                format!("2 × {trained} × 4"),
+                "weight gradients of this batch, and the sum of those before, 4 bytes each",
+            ),
+            _ => (String::new(), "weight gradients of those of its steps that the way back has passed"),
         };
-        line(part.images, "images of the step: batch × numbers × bytes", in_whole(part.images, "images"));
-        line(
-            part.outputs,
-            "outputs, held until the way back has passed them: batch × numbers × bytes",
-            in_whole(part.outputs, "all its steps"),
-        );
-        line(
-            part.besides,
-            "kept besides for the way back: padded or 16-bit copies, indices of maxima (8 bytes each), masks",
-            in_whole(part.besides, "copies, indices, masks"),
-        );
-        line(
-            part.flowing,
-            "gradients of its outputs, on their way at that moment",
-            in_whole(part.flowing, "gradients"),
-        );
-        line(part.scratch, "scratch space: it is at work at that moment", "scratch".into());
-        line(part.parameters, "parameters and statistics × 4 bytes", format!("{numbers} × 4"));
-        let gradients = if part.gradients == self.cost.trainable.saturating_mul(4) {
-            format!("{trained} × 4")
-        } else {
-            "those of its steps that the way back has passed".into()
-        };
-        line(part.gradients, "a gradient of 4 bytes for each trained parameter", gradients);
+        line(part.gradients, rule, gradients);
         let state = settings.optimizer.state_per_parameter();
         line(
             part.optimizer,
@@ -262,10 +269,19 @@ impl<'a> Layer<'a> {
             lines.push(Line::sum("together", &sum_of(&parts), total));
         }
         let network = text::bytes(cost.memory.training_planned_bytes);
-        lines.push(Line::words(if total == 0 {
-            format!("It holds nothing of the {network} at the fullest moment of a step.")
+        if total > 0 {
+            lines.push(Line::words(format!("of {network} in all, at the fullest moment of a step")));
+            return lines;
+        }
+        let most = own_most(program, cost, &self.plan.spans);
+        lines.push(Line::words(if most == 0 {
+            "It never holds anything of its own: it only looks at its input differently.".into()
         } else {
-            format!("of {network} in all, at the fullest moment of a step")
+            format!(
+                "Already freed at the fullest moment of a step ({network} in all), or not made yet. At its own fullest \
+                 moment it holds {}.",
+                text::bytes(most)
+            )
         }));
         lines
     }
@@ -356,6 +372,7 @@ pub(super) fn lines_ui(ui: &mut Ui, lines: Vec<Line>, leads: impl Fn(Origin) -> 
     for line in lines {
         ui.label(RichText::new(line.rule).small().color(tokens.text_weak));
         let Some(result) = line.result else { continue };
+        let is_bare = line.terms.is_empty();
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = 0.0;
             ui.spacing_mut().interact_size.y = 18.0;
@@ -374,7 +391,8 @@ pub(super) fn lines_ui(ui: &mut Ui, lines: Vec<Line>, leads: impl Fn(Origin) -> 
                     clicked = Some(origin);
                 }
             }
-            ui.label(RichText::new(format!(" = {}", text::count(result))).color(tokens.text_strong));
+            let equals = if is_bare { "" } else { " = " };
+            ui.label(RichText::new(format!("{equals}{}", text::count(result))).color(tokens.text_strong));
         });
     }
     clicked

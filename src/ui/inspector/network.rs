@@ -45,7 +45,11 @@ pub(super) fn ui(
         );
     }
     figure("MACs", text::count(totals.macs), "Multiply-adds for one image; bias not counted");
-    figure("Activations", text::bytes(totals.activation_bytes), "All outputs for one image");
+    figure(
+        "Activations",
+        format!("{} of one image", text::bytes(totals.activation_bytes)),
+        "All outputs for one image",
+    );
     if totals.field.pixels()[0] > 0 {
         figure("Receptive field", totals.field.words(), "How much of the input one output value sees");
     }
@@ -114,13 +118,9 @@ fn memory_ui(ui: &mut Ui, cx: &PanelCx<'_>, old: Option<[u64; 2]>) {
         tokens.banner(true).show(ui, |ui| ui.label(RichText::new(message).color(tokens.error)));
     }
     egui::CollapsingHeader::new("Where the planned bytes go").id_salt("breakdown").show(ui, |ui| {
-        let parts = &memory.training;
-        line(ui, "Parameters", Some(parts.parameters), "Weights, biases and running statistics");
-        line(ui, "Gradients", Some(parts.gradients), "One number for each trained parameter that has been reached");
-        line(ui, "Optimizer", Some(parts.optimizer), "What the optimizer remembers between steps");
-        line(ui, "Batch", Some(parts.batch), "The images of the step");
-        line(ui, "Activations", Some(parts.activations), "Values kept for the backward pass");
-        line(ui, "Workspace", Some(parts.workspace), "Gradients of values, and scratch space of the op at work");
+        for (name, bytes, help) in memory.parts() {
+            line(ui, name, Some(bytes), help);
+        }
     });
     ui.label(RichText::new("Prediction, one image").small().color(tokens.text_weak));
     line(ui, "Textbook", Some(memory.inference_textbook_bytes), &inference_sum(cx));
