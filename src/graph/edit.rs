@@ -258,7 +258,7 @@ impl Edit {
             Self::SetTrainable { nodes, trainable: true } => format!("Unfreeze {}", some(nodes)),
             Self::SetTrainable { nodes, trainable: false } => format!("Freeze {}", some(nodes)),
             Self::SetBypassed { nodes, bypassed: true } => format!("Bypass {}", some(nodes)),
-            Self::SetBypassed { nodes, bypassed: false } => format!("Take up {} again", some(nodes)),
+            Self::SetBypassed { nodes, bypassed: false } => format!("Use {} again", some(nodes)),
             Self::Group { nodes } => format!("Group {}", some(nodes)),
             Self::Expand { node, .. } => format!("Expand {}", name(node)),
             Self::SetInit { node, .. } => format!("Change initial weights of {}", name(node)),

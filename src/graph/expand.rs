@@ -24,7 +24,7 @@ struct Parts {
 pub(super) fn expand(graph: &mut Graph, id: NodeId, inputs: &[Shape]) -> Result<Outcome, EditError> {
     let node = graph.node(id).ok_or(EditError::NoNode)?.clone();
     if node.bypassed {
-        let message = "A layer must be in force to be expanded. {} is bypassed. Take it up again first.";
+        let message = "A layer must be in force to be expanded. {} is bypassed. Use it again (Ctrl+B) first.";
         return refuse(message.replace("{}", &node.name));
     }
     let given: Vec<Source> = graph.links_into(id).iter().map(|link| (link.from, link.from_port)).collect();

@@ -314,6 +314,17 @@ impl Graph {
         Some(names.join("."))
     }
 
+    /// Layers in this graph and all nested ones: neither the groups themselves nor the ways in.
+    pub fn count_layers(&self) -> usize {
+        self.nodes
+            .iter()
+            .map(|node| match &node.content {
+                Content::Group(group) => group.graph.count_layers(),
+                _ => usize::from(!node.content.is_input()),
+            })
+            .sum()
+    }
+
     /// Nodes in this graph and all nested ones.
     pub fn count_all(&self) -> usize {
         self.nodes

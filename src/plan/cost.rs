@@ -119,6 +119,8 @@ pub struct Cost {
     pub totals: Totals,
     /// RAM.
     pub memory: Memory,
+    /// What each value sees, by value.
+    pub fields: Vec<Field>,
     /// Bytes of one image, by the value in which it enters.
     pub images: Vec<(ValueId, u64)>,
     /// The planned bytes of the fullest moment, by op.
@@ -174,13 +176,15 @@ pub fn cost(program: &Program, settings: CostSettings) -> Cost {
     let (memory, shares) = memory::memory(program, &own, &totals, settings);
     let bytes = |id| program.value(id).shape.elements().unwrap_or(u64::MAX).saturating_mul(element);
     let images = program.inputs.iter().map(|input| (input.value, bytes(input.value))).collect();
-    Cost { settings, ops, totals, memory, images, shares }
+    Cost { settings, ops, totals, memory, fields, images, shares }
 }
 
 impl Cost {
     /// Figures of a node.
     pub fn node(&self, node: &NodePlan) -> NodeCost {
-        let mut sum = NodeCost::default();
+        // A node without steps hands on what it reads, or is where an image enters: a pixel that sees itself.
+        let field = node.output.and_then(|id| self.fields.get(id.index())).copied().unwrap_or_default();
+        let mut sum = NodeCost { field, ..NodeCost::default() };
         let parts = node.spans.iter().filter_map(|span| self.shares.ops.get(span.clone())).flatten();
         sum.planned = parts.fold(Part::default(), |sum, part| sum.plus(*part));
         for row in node.spans.iter().filter_map(|span| self.ops.get(span.clone())).flatten() {

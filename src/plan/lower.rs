@@ -192,7 +192,9 @@ impl Walk {
                 if let Some(value) = value {
                     values.insert(node.id, value);
                 }
-                self.record(path, node.id, NodePlan { spans: Vec::new(), inputs: Vec::new(), output: value });
+                // The way into a group reads what comes in; where images enter nothing is read.
+                let inputs = given.and(value).into_iter().collect();
+                self.record(path, node.id, NodePlan { spans: Vec::new(), inputs, output: value });
                 if lone {
                     self.loose(node, path);
                 }
@@ -234,7 +236,7 @@ impl Walk {
     fn bypassed(&mut self, node: &Node, value: ValueId, path: &[NodeId]) -> ValueId {
         let message = "Bypassed: what enters leaves unchanged, as if this layer were not there.".into();
         let edit = Edit::SetBypassed { nodes: vec![node.id], bypassed: false };
-        let fix = Fix { label: "Take it up again".into(), edit };
+        let fix = Fix { label: "Use it again".into(), edit };
         self.report(node, path, Severity::Info, message, vec![fix], At::Layer);
         self.record(path, node.id, NodePlan { spans: Vec::new(), inputs: vec![value], output: Some(value) });
         value

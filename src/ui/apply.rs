@@ -32,7 +32,8 @@ impl App {
                 if matches!(id, "add" | "link" | "rename") {
                     self.show_panel("canvas");
                 }
-                for command in canvas::run(id, self.workspace.front().into(), ctx) {
+                let asked = canvas::run(id, (&self.panel_cx()).into(), ctx);
+                for command in asked {
                     self.apply(command, frame, ctx);
                 }
             }
@@ -108,6 +109,12 @@ impl App {
             UiCommand::CopyCost { as_markdown } => {
                 let text = super::cost_rows::copied(&self.panel_cx(), as_markdown);
                 self.apply(UiCommand::Copy(text), frame, ctx);
+            }
+            UiCommand::ExportCost => {
+                let table = super::cost_rows::copied(&self.panel_cx(), false);
+                let name = self.workspace.front().title().replace(['/', '\\', ' '], "-");
+                self.desk.export_text(table);
+                self.waiting.ask(Purpose::Export(format!("{name}-cost.csv")), self.dialogs.as_mut(), frame, ctx);
             }
             UiCommand::ReduceMemory => {
                 self.show_panel("cost");

@@ -98,6 +98,7 @@ pub const ALL: &[Spec] = &[
     window("lower", "Lower panels", "Show or hide the panels below the network", &[ctrl(Key::J)]),
     window("network", "Network", "Show or hide the network above the panels", &[ctrl_shift(Key::J)]),
     window("preferences", "Preferences…", "Colours, scale and motion of the window", &[ctrl(Key::Comma)]),
+    window("export_cost", "Export cost table…", "Write the table of costs to a file (CSV)", &[]),
     window(
         "copy_cost_csv",
         "Copy cost table as CSV",
@@ -257,6 +258,7 @@ pub const TOPICS: &[(&str, &[&str])] = &[
             "close",
             "mnist_folder",
             "photo_folder",
+            "export_cost",
             "copy_cost_csv",
             "copy_cost_markdown",
         ],
@@ -338,6 +340,7 @@ pub fn ui_command(id: &str) -> Option<UiCommand> {
         "find_rate" => UiCommand::Runs(RunsCommand::FindRate),
         "enqueue" => UiCommand::Runs(RunsCommand::Enqueue),
         "stop_best" => UiCommand::Stop { keep_best: true },
+        "export_cost" => UiCommand::ExportCost,
         "copy_cost_csv" => UiCommand::CopyCost { as_markdown: false },
         "copy_cost_markdown" => UiCommand::CopyCost { as_markdown: true },
         "reduce_memory" => UiCommand::ReduceMemory,

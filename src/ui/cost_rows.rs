@@ -88,6 +88,8 @@ pub(super) struct Row {
     pub(super) cost: NodeCost,
     /// What the planned bytes are made of, where that is not the parts of a layer.
     made_of: Option<String>,
+    /// Where values enter: the images, or what a group reads.
+    is_way_in: bool,
 }
 
 /// What stands in the column of outputs.
@@ -136,7 +138,16 @@ fn seen(field: crate::plan::Field) -> String {
 
 impl Row {
     fn new(name: impl Into<String>, kind: impl Into<Cow<'static, str>>, output: Output, cost: NodeCost) -> Self {
-        Self { id: None, family: None, name: name.into(), kind: kind.into(), output, cost, made_of: None }
+        Self {
+            id: None,
+            family: None,
+            name: name.into(),
+            kind: kind.into(),
+            output,
+            cost,
+            made_of: None,
+            is_way_in: false,
+        }
     }
 
     /// What stands in a column.
@@ -162,6 +173,10 @@ impl Row {
     /// What the planned bytes are made of, for the hover.
     pub(super) fn parts(&self) -> String {
         self.made_of.clone().unwrap_or_else(|| {
+            if self.cost.planned.total() == 0 {
+                return "Nothing at the fullest moment of a step: freed already, not made yet, or never of its own"
+                    .into();
+            }
             let named = self.cost.planned.named();
             let parts = named.iter().filter(|(_, bytes)| *bytes > 0);
             parts.map(|(name, bytes)| format!("{}: {name}", text::bytes(*bytes))).collect::<Vec<_>>().join("\n")
@@ -257,7 +272,8 @@ impl Rows {
                 let output = output.map_or(Output::Unknown, |shape| Output::Sizes(shape.dims_hwc()));
                 let family = node.content.about().map(|about| about.family);
                 let kind = node.content.kind_name().to_owned();
-                Row { id: Some(node.id), family, ..Row::new(node.name.clone(), kind, output, cost) }
+                let is_way_in = node.content.is_input();
+                Row { id: Some(node.id), family, is_way_in, ..Row::new(node.name.clone(), kind, output, cost) }
             })
             .collect();
         let totals = cx.cost.totals;
@@ -284,17 +300,15 @@ impl Rows {
         };
         let is_inside = !cx.path.is_empty();
         let rest = rest_of(&layers, &sum, is_inside);
-        let words = format!("{} layers", text::count(layers.len() as u64));
-        let mut total = Row::new("Total", words, Output::Empty, sum);
-        let named = [
-            ("activations", parts.activations),
-            ("workspace", parts.workspace),
-            ("images", images),
-            ("parameters", parts.parameters),
-            ("gradients", parts.gradients),
-            ("optimizer", parts.optimizer),
-        ];
-        total.made_of = Some(named.map(|(name, bytes)| format!("{}: {name}", text::bytes(bytes))).join("\n"));
+        let count = layers.iter().filter(|row| !(is_inside && row.is_way_in)).count();
+        let words = text::counted(count as u64, "layer");
+        let total = if let Some((name, group)) = open_group(cx) {
+            Row::new(format!("Total of {name}"), words, Output::Empty, group)
+        } else {
+            let line = |(name, bytes, _): (&str, u64, &str)| format!("{}: {}", text::bytes(bytes), name.to_lowercase());
+            let made_of = Some(memory.parts().map(line).join("\n"));
+            Row { made_of, ..Row::new("Total", words, Output::Empty, sum) }
+        };
         let shown = |at: &usize| !OPTIONAL.contains(at) || total.number(*at).is_some_and(|sum| sum > 0.0);
         let columns = (0..COUNT).filter(shown).collect();
         let order = (0..layers.len()).collect();
@@ -378,6 +392,13 @@ impl Rows {
     }
 }
 
+/// The group that is open, with its figures.
+fn open_group<'a>(cx: &PanelCx<'a>) -> Option<(&'a str, NodeCost)> {
+    let (id, outer) = cx.path.split_last()?;
+    let name = cx.document.graph.at(outer)?.node(*id)?.name.as_str();
+    Some((name, cx.plan.node(outer, *id).map(|plan| cx.cost.node(plan)).unwrap_or_default()))
+}
+
 /// What the network holds beside these layers; nothing if they hold all of it.
 fn rest_of(layers: &[Row], sum: &NodeCost, is_inside: bool) -> Option<Row> {
     let of = |part: fn(&NodeCost) -> u64| {
@@ -395,7 +416,8 @@ fn rest_of(layers: &[Row], sum: &NodeCost, is_inside: bool) -> Option<Row> {
         ..NodeCost::default()
     };
     (cost.planned.scratch > 0).then(|| {
-        let (name, kind) = if is_inside { ("Outside this group", "Rest") } else { ("Loss", "Judging the output") };
+        let (name, kind) =
+            if is_inside { ("Rest of the network", "Not this group") } else { ("Loss", "Scores, gradient") };
         let made_of = if is_inside {
             "Layers that are not in the open group"
         } else {

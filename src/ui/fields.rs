@@ -98,8 +98,10 @@ pub fn number<N: egui::emath::Numeric>(
     name: &str,
     help: &str,
 ) -> Response {
-    let suffix = if unit.is_empty() { String::new() } else { format!(" {unit}") };
     let present = value.to_f64().abs();
+    // One channel, two channels.
+    let unit = if (present - 1.0).abs() < f64::EPSILON { unit.strip_suffix('s').unwrap_or(unit) } else { unit };
+    let suffix = if unit.is_empty() { String::new() } else { format!(" {unit}") };
     let speed = if N::INTEGRAL {
         (present * 0.01).max(0.08)
     } else if present > 0.0 {
@@ -273,7 +275,8 @@ impl<'a> Fields<'a> {
 
 fn reset_button(ui: &mut Ui, spec: &FieldSpec, default: &FieldValue) -> bool {
     let tokens = Tokens::of(ui);
-    let (rect, response) = ui.allocate_exact_size(vec2(RESET, RESET), egui::Sense::click());
+    // Out of the order of Tab: it appears behind a field while that is typed, and the next field is what Tab means.
+    let (rect, response) = ui.allocate_exact_size(vec2(RESET, RESET), egui::Sense::CLICK);
     let name = format!("Reset {} to {default}", spec.label);
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &name));
     let is_active = response.hovered() || response.has_focus();

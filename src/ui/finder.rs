@@ -68,6 +68,8 @@ const WORDS: &[(&str, &str)] = &[
     ("MNIST folder", "data dataset images digits fashion idx open import"),
     ("Photo folder", "photos pictures images dataset data own classes open import"),
     ("Minimap", "map overview"),
+    ("Copy cost table as CSV", "export save csv spreadsheet excel"),
+    ("Copy cost table as Markdown", "export save table text"),
     ("Reduce memory", "save ram smaller out of memory oom remedies"),
     ("Element type", "f16 f32 half float precision dtype fp16 fp32"),
     ("Frozen of", "freeze unfreeze trainable fixed"),

@@ -125,6 +125,7 @@ impl App {
         ui.separator();
         entry(ui, "save", true, None, out);
         entry(ui, "save_as", true, None, out);
+        entry(ui, "export_cost", true, None, out);
         ui.separator();
         if entry(ui, "close", true, None, out) {
             out.push(UiCommand::CloseDocument(self.workspace.active));

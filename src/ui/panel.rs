@@ -102,6 +102,8 @@ pub enum UiCommand {
         /// For documents, not for other programs.
         as_markdown: bool,
     },
+    /// Write the cost table of the open graph to a file; asks where.
+    ExportCost,
     /// Show what would make training need less memory.
     ReduceMemory,
     /// Measure how long each layer takes.

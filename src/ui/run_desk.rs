@@ -21,6 +21,7 @@ use std::sync::Arc;
 enum Export {
     Csv(Vec<Exported>),
     Png(Box<Picture>, Vec<Exported>, RenderState),
+    Text(String),
 }
 
 /// Weights of an earlier run that the network in front could start with.
@@ -71,6 +72,11 @@ impl RunDesk {
     /// A desk for the runs of a folder.
     pub(super) fn new(folder: PathBuf) -> Self {
         Self { library: Library::new(folder), ..Self::default() }
+    }
+
+    /// A text that waits for its place.
+    pub(super) fn export_text(&mut self, text: String) {
+        self.export = Some(Export::Text(text));
     }
 
     /// A place that a person chose for an export.
@@ -179,6 +185,9 @@ impl App {
                 }
                 Some(Export::Png(picture, runs, device)) => {
                     self.desk.library.ask(Job::Write(path, Box::new(move || picture.png(runs, &device))), ctx);
+                }
+                Some(Export::Text(text)) => {
+                    self.desk.library.ask(Job::Write(path, Box::new(move || Ok(text.into_bytes()))), ctx);
                 }
                 None => {}
             }

@@ -12,6 +12,7 @@ mod hand;
 mod keyboard;
 mod looking;
 mod looks;
+mod memory;
 mod panels;
 mod past;
 mod paths;

@@ -4,6 +4,7 @@ use super::{Request, request};
 use crate::graph::{Edit, Graph, NodeId};
 use crate::layers::Arity;
 use crate::plan::Plan;
+use crate::ui::runs_view::RunRow;
 use crate::ui::workspace::OpenDocument;
 use crate::ui::{PanelCx, UiCommand, inspector};
 
@@ -14,19 +15,27 @@ pub struct Site<'a> {
     plan: &'a Plan,
     path: &'a [NodeId],
     selection: &'a [NodeId],
+    /// Whether there are weights of earlier runs that know the layers by their names.
+    is_trained: bool,
 }
 
 impl<'a> From<&PanelCx<'a>> for Site<'a> {
     fn from(cx: &PanelCx<'a>) -> Self {
-        Self { graph: cx.graph(), plan: cx.plan, path: cx.path, selection: cx.selection }
+        Self { graph: cx.graph(), plan: cx.plan, path: cx.path, selection: cx.selection, is_trained: is_trained(cx) }
     }
+}
+
+/// Whether the network in front was trained, in this tab or as a stored run of its name.
+fn is_trained(cx: &PanelCx<'_>) -> bool {
+    let is_own = |row: &RunRow| row.summary.as_ref().is_ok_and(|summary| summary.record.name == cx.document.name);
+    cx.run.is_some() || !cx.document.name.is_empty() && cx.runs.rows.iter().any(is_own)
 }
 
 impl<'a> From<&'a OpenDocument> for Site<'a> {
     fn from(open: &'a OpenDocument) -> Self {
         let whole = &open.history.document().graph;
         let graph = whole.at(&open.path).unwrap_or(whole);
-        Self { graph, plan: &open.derived().plan, path: &open.path, selection: &open.selection }
+        Self { graph, plan: &open.derived().plan, path: &open.path, selection: &open.selection, is_trained: false }
     }
 }
 
@@ -109,7 +118,8 @@ impl Site<'_> {
         let nodes = self.selection.iter().filter_map(|id| self.graph.node(*id));
         let has_weights =
             |node: &std::sync::Arc<crate::graph::Node>| node.layer().is_none_or(crate::layers::LayerKind::has_weights);
-        let renames = nodes.clone().any(has_weights) && !self.graph.keeps_paths_grouped(self.selection);
+        let renames =
+            self.is_trained && nodes.clone().any(has_weights) && !self.graph.keeps_paths_grouped(self.selection);
         renames.then(|| {
             UiCommand::Notify(
                 "Grouped. In files its weights have the group's name before theirs now; training can still start with those \

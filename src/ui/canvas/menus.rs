@@ -53,7 +53,7 @@ fn state_entries(ui: &mut Ui, site: Site<'_>, out: &mut Vec<UiCommand>) {
     let any = site.count() > 0;
     entry(ui, "group", any, None, out);
     entry(ui, "expand", any, None, out);
-    let label = if site.is_bypassed() { "Take up again" } else { "Bypass" };
+    let label = if site.is_bypassed() { "Use again" } else { "Bypass" };
     entry(ui, "bypass", any, Some(label.into()), out);
     let label = if site.is_frozen() { "Unfreeze" } else { "Freeze" };
     entry(ui, "freeze", any, Some(label.into()), out);

@@ -1,6 +1,7 @@
 //! The canvas under the mouse: branches, links dropped on empty canvas, menus, panning, numbers as nodes.
 
 use super::tests::{Window, centre, drag, lenet};
+use crate::ui::runs_view::{RunRow, RunSummary};
 use egui::{Event, Key, Modifiers, PointerButton, Pos2, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
@@ -168,6 +169,15 @@ fn grouping_says_when_trained_weights_lose_their_names() {
     hand.key_press_modifiers(Modifiers::COMMAND, Key::G);
     hand.run_ok();
     assert!(hand.state().notes.is_empty(), "pooling has no weights: {:?}", hand.state().notes);
+    // Nothing was ever trained under the old names.
+    select(&mut hand, &["c3", "s4"]);
+    hand.key_press_modifiers(Modifiers::COMMAND, Key::G);
+    hand.run_ok();
+    assert!(hand.state().notes.is_empty(), "no weights lose their names: {:?}", hand.state().notes);
+    let mut run = RunSummary::default();
+    run.record.name.clone_from(&hand.state().history.document().name);
+    hand.state_mut().runs.rows.push(RunRow { folder: "run".into(), summary: Ok(Box::new(run)) });
+    assert!(hand.state_mut().history.undo(&[], &[]).is_some());
     select(&mut hand, &["c3", "s4"]);
     hand.key_press_modifiers(Modifiers::COMMAND, Key::G);
     hand.run_ok();

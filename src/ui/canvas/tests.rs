@@ -23,6 +23,7 @@ pub(super) struct Window {
     palette: Palette,
     inspector: Inspector,
     pub(super) notes: Vec<String>,
+    pub(super) runs: crate::ui::runs_view::RunsView,
     pub(super) clipboard: String,
 }
 
@@ -37,6 +38,7 @@ impl Window {
             palette: Palette::default(),
             inspector: Inspector::default(),
             notes: Vec::new(),
+            runs: crate::ui::runs_view::RunsView::default(),
             clipboard: String::new(),
         }
     }
@@ -61,7 +63,7 @@ impl Window {
             path: &self.path,
             selection: &self.selection,
             run: None,
-            runs: &crate::ui::runs_view::RunsView::default(),
+            runs: &self.runs,
             look: &crate::ui::look::LookView::default(),
             data: &data,
             capacity_bytes: None,

@@ -102,9 +102,6 @@ impl Inspector {
                 .on_hover_text(about.map_or("A network of your own as one card", |about| about.summary));
         });
         self.name_ui(cx, ui, node, out);
-        for found in cx.plan.diagnostics_of(cx.path, node.id) {
-            finding_ui(ui, found, out);
-        }
         match &node.content {
             Content::Layer(layer) => {
                 let mut changed = layer.clone();
@@ -124,6 +121,11 @@ impl Inspector {
             }
         }
         self.learning_ui(cx, ui, node, out);
+        // Below the fields: one that comes while they are changed must not move them.
+        for found in cx.plan.diagnostics_of(cx.path, node.id) {
+            ui.add_space(size::HALF);
+            finding_ui(ui, found, out);
+        }
         if let Some(effect) = &self.effect {
             effect.ui(ui, cx, Some(node.id));
         }
@@ -179,20 +181,24 @@ impl Inspector {
 
     fn group_ui(&mut self, cx: &PanelCx<'_>, ui: &mut Ui, node: &Node, group: &Group, out: &mut Vec<UiCommand>) {
         let (mut repeat, mut first_index) = (group.repeat, group.first_index);
-        let help = "Copies in a row, each with weights of its own and fed by the one before.";
-        let response =
-            row(ui, "Copies", help, |ui| number(ui, &mut repeat, 1..=crate::graph::MAX_REPEAT, "", "Copies", help));
+        let help = "How many copies stand in a row, each with weights of its own and fed by the one before.";
+        let response = row(ui, "Repeat", help, |ui| {
+            number(ui, &mut repeat, 1..=crate::graph::MAX_REPEAT, "times", "Repeat", help)
+        });
         let mut gesture = self.tracker.note(&response);
-        let help = "Number of the first copy in the names of its parameters.";
-        let response =
-            row(ui, "First number", help, |ui| number(ui, &mut first_index, 0..=1, "", "First number", help));
-        gesture = self.tracker.note(&response).or(gesture);
+        // One copy alone has no number.
+        if repeat > 1 {
+            let help = "Whether the copies are numbered from 0 or from 1 in the names of their parameters.";
+            let response =
+                row(ui, "Numbered from", help, |ui| number(ui, &mut first_index, 0..=1, "", "Numbered from", help));
+            gesture = self.tracker.note(&response).or(gesture);
+        }
         if let Some(gesture) = gesture {
             let edit = Edit::SetRepeat { node: node.id, repeat, first_index };
             out.push(UiCommand::Edit { edit, path: None, gesture: Some(gesture) });
         }
-        let inside = text::count(group.graph.count_all() as u64);
-        row(ui, "Inside", "Layers in one copy", |ui| ui.label(format!("{inside} layers")));
+        let inside = text::counted(group.graph.count_layers() as u64, "layer");
+        row(ui, "Inside", "Layers in one copy; its way in is none", |ui| ui.label(inside));
         if ui.button("Open group").on_hover_text("Show the layers inside (double click on the card)").clicked() {
             let mut path = cx.path.to_vec();
             path.push(node.id);
@@ -244,7 +250,9 @@ impl Inspector {
         }
         row(ui, "Parameters", "Sum over the selected layers", |ui| ui.label(text::count(params)));
         row(ui, "MACs", "Multiply-adds for one image", |ui| ui.label(text::count(macs)));
-        row(ui, "Activations", "Bytes of their outputs for one image", |ui| ui.label(text::bytes(bytes)));
+        row(ui, "Activations", "Bytes of their outputs for one image", |ui| {
+            ui.label(format!("{} of one image", text::bytes(bytes)))
+        });
         let share = planned as f64 / cx.cost.memory.training_planned_bytes.max(1) as f64 * 100.0;
         row(ui, "Planned RAM", "What they hold at the fullest moment of a training step", |ui| {
             ui.label(format!("{}, {share:.1} %", text::bytes(planned)))

@@ -67,7 +67,8 @@ fn disclosed(
 ) -> Option<Origin> {
     let tokens = Tokens::of(ui);
     let (label, help) = (figure.label(), figure.help());
-    let id = ui.scope_id().with(("why", label));
+    // What is open for one layer is open for the next.
+    let id = egui::Id::unique(("why", label));
     let mut state = CollapsingState::load_with_default_open(ui.ctx(), id, false);
     super::row(ui, label, help, |ui| {
         // The link first, at the right: the value has what is left.

@@ -204,7 +204,7 @@ impl Panel for MapsPanel {
         self.bar_ui(cx, node, ui, out);
         if let Some(source) = &self.passes {
             let text = format!("{layer} is bypassed: shown is what passes through it, the output of {source}.");
-            kit::weak(ui, text).on_hover_text("Take it up again with Ctrl+B on the canvas to see its own maps");
+            kit::weak(ui, text).on_hover_text("Use it again with Ctrl+B on the canvas to see its own maps");
         }
         // What came last, and whether it is of this layer.
         let answered = cx.look.probe.as_deref();
