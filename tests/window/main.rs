@@ -18,6 +18,7 @@ mod past;
 mod paths;
 #[path = "../common/pictures.rs"]
 mod pictures;
+mod pointing;
 mod queue;
 mod runs;
 mod safety;
