@@ -171,7 +171,7 @@ fn a_network_that_will_not_fit_is_asked_about_before_it_is_added() {
     assert!(waiting(&window).is_empty() && !has(&window, "probably run out of memory"));
     // What helps is a change of the settings, and then it is added.
     button(&mut window, "Add to queue");
-    button(&mut window, "Halve it 3 times");
+    button(&mut window, "Use batches of 128");
     assert_eq!(waiting(&window), ["Large"]);
     let training = &window.state().runs().queue[0].document.training;
     assert_eq!((training.batch, training.accumulate), (128, 8));
@@ -212,7 +212,7 @@ fn a_waiting_run_that_will_not_fit_is_asked_about_when_its_turn_comes() {
     assert_eq!(waiting(&window), ["Large"]);
     click(&mut window, "Hold");
     wait(&mut window, "the question again", |window| has(window, question));
-    button(&mut window, "Halve it 3 times");
+    button(&mut window, "Use batches of 128");
     wait(&mut window, "its steps", |window| {
         window.state().run().is_some_and(|run| run.name == "large-1" && !run.steps.is_empty())
     });

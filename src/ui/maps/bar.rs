@@ -21,8 +21,10 @@ const MODES: [(Mode, &str, &str); 5] = [
     (Mode::History, "History", "How the maps looked at earlier steps of the run"),
 ];
 
-/// Width of the layer's name and shape.
-const NAME: f32 = 104.0;
+/// Width of the layer's name and shape, and of the name alone.
+const NAME: (f32, f32) = (104.0, 36.0);
+/// A bar that is narrower leaves the shape to card and inspector, so that all choices stay in one line.
+const ROOM_FOR_SHAPE: f32 = 980.0;
 const NO_KERNELS: &str = "This layer has no kernels: convolutions have";
 
 impl MapsPanel {
@@ -32,12 +34,13 @@ impl MapsPanel {
             // All of it fits one line of a window of the usual size.
             ui.spacing_mut().item_spacing.x = 5.0;
             let name = cx.graph().node(node).map_or("", |node| node.name.as_str());
+            let with_shape = ui.available_width() >= ROOM_FOR_SHAPE;
             // Of one width for most layers: the choices beside it keep their place while one goes through them.
             ui.scope(|ui| {
-                ui.set_min_width(NAME);
+                ui.set_min_width(if with_shape { NAME.0 } else { NAME.1 });
                 ui.label(RichText::new(name).color(tokens.text_strong))
                     .on_hover_text("The selected layer. Select another on the canvas, or press Up and Down here");
-                if let Some(shape) = cx.plan.output_shape(cx.path, node) {
+                if let Some(shape) = cx.plan.output_shape(cx.path, node).filter(|_| with_shape) {
                     kit::weak(ui, shape.to_string()).on_hover_text("Height × width × channels of what it gives");
                 }
             });
