@@ -41,10 +41,13 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    /// The scale of values between two ends.
+    /// The scale of values between two ends. Where all are the same it reaches to zero, so that a channel that says one
+    /// thing everywhere shows which sign it has, and one that says nothing is as dark as zero among the others.
     pub(super) fn new(low: f32, high: f32, colors: Colors) -> Self {
+        let is_one_value = low >= high;
+        let (low, high) = if is_one_value { (low.min(0.0), high.max(0.0)) } else { (low, high) };
         let colors = match colors {
-            Colors::BySign if low < 0.0 && high > 0.0 => Colors::AroundZero,
+            Colors::BySign if low < 0.0 && (high > 0.0 || is_one_value) => Colors::AroundZero,
             Colors::BySign => Colors::Heat,
             other => other,
         };
@@ -70,8 +73,12 @@ impl Scale {
     /// The colour of a value.
     pub(super) fn color(self, value: f32) -> Color32 {
         let width = self.high - self.low;
-        // All the same: the middle, which is zero on a scale around it.
-        let share = if width > 0.0 { ((value - self.low) / width).clamp(0.0, 1.0) } else { 0.5 };
+        let share = match width > 0.0 {
+            true => ((value - self.low) / width).clamp(0.0, 1.0),
+            // Nothing but zeros: white around zero, else the dark end.
+            false if self.colors == Colors::AroundZero => 0.5,
+            false => 0.0,
+        };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 255")]
         let byte = (share * 255.0).round() as u8;
         match self.colors {
@@ -103,6 +110,8 @@ pub(super) fn fill<'a>(
 ) {
     let tile = planes.clone().fold([1, 1], |[w, h], plane| [w.max(plane.width), h.max(plane.height)]);
     let common = Scale::shared(planes.clone(), colors);
+    // Single numbers can only be told apart on one scale.
+    let shared = shared || tile == [1, 1];
     let list: Vec<(&Plane, Scale)> =
         planes.map(|plane| (plane, if shared { common } else { Scale::new(plane.min, plane.max, colors) })).collect();
     atlas.set(ui.ctx(), name, tile, list.len(), |i, x, y| match list.get(i) {
@@ -124,6 +133,7 @@ pub(super) fn sheet(planes: &[Plane], shared: bool, colors: Colors, ground: Colo
     let (step_x, step_y) = (width * zoom + GAP, height * zoom + GAP);
     let mut picture = Picture::filled(columns * step_x + GAP, rows * step_y + GAP, ground.to_array());
     let common = Scale::shared(planes.iter(), colors);
+    let shared = shared || (width, height) == (1, 1);
     for (i, plane) in planes.iter().enumerate() {
         let scale = if shared { common } else { Scale::new(plane.min, plane.max, colors) };
         let (left, top) = (GAP + i % columns * step_x, GAP + i / columns * step_y);
@@ -179,6 +189,18 @@ mod tests {
         assert_eq!(Scale::new(0.0, 3.0, Colors::BySign), Scale { low: 0.0, high: 3.0, colors: Colors::Heat });
         // Zero is the middle of the diverging map, whatever the ends.
         assert_eq!(Scale::new(-1.0, 3.0, Colors::BySign).color(0.0), theme::diverging(128));
+    }
+
+    #[test]
+    fn a_map_of_one_value_shows_its_sign_and_one_of_zeros_is_as_dark_as_zero() {
+        let one = |value: f32, colors| Scale::new(value, value, colors).color(value);
+        assert_eq!(one(0.0, Colors::BySign), theme::heat(0));
+        assert_eq!(one(0.7, Colors::BySign), theme::heat(255));
+        assert_eq!(one(-0.7, Colors::BySign), theme::diverging(0));
+        assert_eq!(one(0.0, Colors::AroundZero), theme::diverging(128));
+        assert_eq!(one(0.7, Colors::AroundZero), theme::diverging(255));
+        // A black picture is black.
+        assert_eq!((one(0.0, Colors::Gray), one(1.0, Colors::Gray)), (theme::gray(0), theme::gray(255)));
     }
 
     #[test]
