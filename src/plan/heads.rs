@@ -54,7 +54,7 @@ pub fn check_head<'a>(program: &'a Program, head: &Head) -> Result<&'a Named, He
             &output.name,
             "Training for classes of images needs a vector of scores at the end.",
             format!("a map of {shape}"),
-            "Insert a global pooling, or Flatten and a dense layer.",
+            "Add a global pooling or Flatten, and a dense layer.",
         ),
         (Target::Map, None) => fault(
             &output.name,
@@ -108,10 +108,12 @@ fn fixes(head: &Head, node: NodeId) -> Vec<Fix> {
     }
     let insert = |layer: Layer| Edit::Insert { content: Box::new(Content::Layer(layer)), place: Place::After(node) };
     let mut list = Vec::new();
-    if let Some(pool) = Layer::from_id("global_avg_pool") {
-        list.push(Fix { label: "Insert global average pooling".into(), edit: insert(pool) });
-    }
     // Each goes right behind the same layer: the last comes first.
+    if let Some(pool) = Layer::from_id("global_avg_pool") {
+        // Alone it would give a score for every channel, however many classes there are.
+        let edit = Edit::All(vec![insert(Dense::default().into()), insert(pool)]);
+        list.push(Fix { label: "Add global average pooling and a dense layer".into(), edit });
+    }
     let dense = Edit::All(vec![insert(Dense::default().into()), insert(Flatten::default().into())]);
     list.push(Fix { label: "Add Flatten and a dense layer".into(), edit: dense });
     list

@@ -207,7 +207,7 @@ fn inference_words(memory: &Memory) -> String {
     let (textbook, planned) = (memory.inference_textbook_bytes, memory.inference_planned_bytes);
     if planned > textbook {
         format!(
-            "Planned is {} more: convolutions work on rearranged copies, and branches wait for each other.",
+            "Planned is {} more: convolutions work on rearranged copies, and a value waits for the last layer that reads it.",
             text::bytes(planned - textbook)
         )
     } else {

@@ -10,6 +10,7 @@ use super::runs_view::RunsCommand;
 use super::settings::{self, Settings};
 use super::theme::{Tokens, size};
 use super::{Panel, PanelCx, UiCommand, search_ui};
+use crate::engine::protocol::FinishReason;
 use crate::graph::{Edit, Schedule, TrainSpec};
 use crate::text;
 use egui::{RichText, Ui, UiBuilder};
@@ -391,7 +392,10 @@ fn state_words(run: &RunView, tokens: &Tokens) -> (String, egui::Color32) {
         RunState::Training => ("Training".into(), tokens.accent),
         RunState::Paused => ("Paused".into(), tokens.warning),
         RunState::Stopping => ("Stopping after this batch".into(), tokens.warning),
-        RunState::Finished(how) => (format!("Done. {how}"), tokens.ok),
+        RunState::Finished(how) => {
+            let is_stopped = how.eq_ignore_ascii_case(FinishReason::Stopped.label());
+            (format!("Done. {how}"), if is_stopped { tokens.text } else { tokens.ok })
+        }
         RunState::Failed(why) => (format!("Failed. {why}"), tokens.error),
     }
 }

@@ -187,7 +187,7 @@ fn where_a_wire_is_missing_its_end_says_what_should_follow_and_adds_it() {
     window.get_by_role_and_label(Role::Button, mark).click();
     steps(&mut window, 6);
     picture(&mut window, "missing-wire-menu");
-    window.get_by_role_and_label(Role::Button, "Insert global average pooling").click();
+    window.get_by_role_and_label(Role::Button, "Add global average pooling and a dense layer").click();
     steps(&mut window, 6);
     assert!(window.query_by_label(mark).is_none());
     assert!(window.query_by_label_contains("Global average pooling, 400").is_some());

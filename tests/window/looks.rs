@@ -120,7 +120,11 @@ fn a_network_without_a_classifier_says_why_it_cannot_be_trained_and_how_it_can()
     steps(window, 6);
     window.get_by_role_and_label(Role::Link, "Warning: conv3");
     window.get_by_label_contains("the network cannot be trained");
-    window.get_all_by_role_and_label(Role::Button, "Insert global average pooling").next().unwrap().click();
+    window
+        .get_all_by_role_and_label(Role::Button, "Add global average pooling and a dense layer")
+        .next()
+        .unwrap()
+        .click();
     steps(window, 6);
     window.get_by_label("No problems");
     assert!(!window.get_by_role_and_label(Role::Button, "Train").accesskit_node().is_disabled());
@@ -384,7 +388,7 @@ fn memory_is_reduced_in_a_network_that_cannot_be_trained_yet() {
     for heading in ["Learns the same", "Changes the network or how it learns"] {
         window.get_by_label(heading);
     }
-    window.get_by_role_and_label(Role::Button, "Insert global average pooling").click_accesskit();
+    window.get_by_role_and_label(Role::Button, "Add global average pooling and a dense layer").click_accesskit();
     steps(window, 6);
     assert_eq!(window.state().workspace().front().derived().plan.training_problem(), None);
     assert!(window.query_by_label_contains("It cannot be trained yet").is_none());

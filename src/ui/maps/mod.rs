@@ -370,7 +370,7 @@ impl MapsPanel {
             self.source = match image {
                 ImageRef::File(path) => Source::File(path.clone()),
                 ImageRef::Item { split, index } => {
-                    self.whose = Whose::Run;
+                    (self.whose, self.mode) = (Whose::Run, Mode::Maps);
                     // The run's data, which are known once its weights are looked at: the document's, unless they changed.
                     for data in [images_of(cx), &cx.document.data.source] {
                         self.set_place(data, *split, *index);

@@ -2,7 +2,7 @@
 //! been read.
 
 use super::super::super::memory::Measurement;
-use super::super::super::protocol::{Event, RunId, Started, TrainRequest, WeightsReport};
+use super::super::super::protocol::{DeviceKind, Event, RunId, Started, TrainRequest, WeightsReport};
 use super::super::super::run::{MetricsWriter, RunError, RunFolder, RunLock, RunRecord, RunStatus, now_secs};
 use super::super::super::{EngineError, LoadReport, TrainJob, Trainer};
 use super::super::answer::{self, Body, Model};
@@ -20,6 +20,7 @@ use std::time::Instant;
 /// Reads data and checkpoint, builds the network, and takes the run folder.
 pub(super) fn prepare(worker: &mut Worker, run: RunId, request: &TrainRequest) -> Result<Session, WorkerError> {
     let device = worker.device()?;
+    let tunes = device.info.kind != DeviceKind::Cpu;
     let out = worker.out.clone();
     let preparing = |what: &str| out.send(&Event::Preparing { run, what: what.into() });
     let stored = if request.resume { Some(open_to_resume(request)?) } else { None };
@@ -155,7 +156,7 @@ pub(super) fn prepare(worker: &mut Worker, run: RunId, request: &TrainRequest) -
     let body = Body::Trainer(Box::new(trainer));
     worker.live = Some(Model { document, classes, body, dataset: Some(dataset), is_live: true });
     worker.out.send(&Event::Started { run, started: Box::new(started) });
-    worker.out.send(&Event::Preparing { run, what: "taking the first step (a GPU tunes its kernels now)".into() });
+    preparing(if tunes { "taking the first step; the GPU tunes its kernels for it" } else { "taking the first step" });
     Ok(session)
 }
 
