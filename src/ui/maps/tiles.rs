@@ -197,6 +197,10 @@ impl MapsPanel {
                 self.pins.push(Pin { title, plane: plane.clone() });
                 self.fill_pins(ui);
             }
+            if !self.pins.is_empty() {
+                kit::weak(ui, format!("{} pinned", self.pins.len()))
+                    .on_hover_text("They stand above the maps of all channels: press Esc here to see them");
+            }
             let patches = ui.button("Patches");
             patches.widget_info(|| labeled(egui::Role::Button, format!("Patches of channel {}", chosen.channel)));
             if patches.on_hover_text("What excites this channel most, out of many images").clicked() {
@@ -237,26 +241,35 @@ impl MapsPanel {
         let tokens = Tokens::of(ui);
         let difference = self.difference();
         let mut removed = None;
-        tokens.well().inner_margin(8).show(ui, |ui| {
+        // In a low panel they are small, with their words beside them: most of the room is for the layer's maps.
+        let is_low = ui.available_height() < LOW;
+        let side = if is_low { 48.0 } else { 112.0 };
+        tokens.well().inner_margin(if is_low { 4 } else { 8 }).show(ui, |ui| {
             ui.horizontal_top(|ui| {
                 let titled = self.pins.iter().map(|pin| (pin.title.clone(), &pin.plane));
                 let extra = difference.iter().map(|plane| ("Second minus first".to_owned(), plane));
                 for (i, (title, plane)) in titled.chain(extra).enumerate() {
-                    ui.vertical(|ui| {
-                        let (room, response) = ui.allocate_exact_size(Vec2::splat(112.0), Sense::hover());
+                    let mut pin = |ui: &mut Ui| {
+                        let (room, response) = ui.allocate_exact_size(Vec2::splat(side), Sense::hover());
                         let rect = fit(vec2(plane.width as f32, plane.height as f32), room);
                         self.pinned.paint(ui, std::iter::once((i, rect)));
                         response.widget_info(|| labeled(egui::Role::Image, format!("Pinned: {title}")));
                         let under = response.hover_pos().and_then(|at| value_at(plane, rect, at));
                         response.on_hover_ui(|ui| hover_ui(&self.pinned, i, plane, &title, under, ui));
-                        kit::weak(ui, &title);
-                        if i < self.pins.len() {
-                            let unpin = ui.small_button("Unpin").on_hover_text("Take this map away");
-                            if unpin.clicked() {
+                        ui.vertical(|ui| {
+                            kit::weak(ui, &title);
+                            if i < self.pins.len()
+                                && ui.small_button("Unpin").on_hover_text("Take this map away").clicked()
+                            {
                                 removed = Some(i);
                             }
-                        }
-                    });
+                        });
+                    };
+                    if is_low {
+                        ui.horizontal_top(&mut pin);
+                    } else {
+                        ui.vertical(&mut pin);
+                    }
                 }
             });
         });
@@ -266,6 +279,9 @@ impl MapsPanel {
         }
     }
 }
+
+/// Height below which pinned maps are small.
+const LOW: f32 = 360.0;
 
 /// How channels are numbered, in words.
 fn counted(channels: u64) -> String {
