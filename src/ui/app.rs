@@ -375,7 +375,7 @@ impl App {
                 let is_idx = crate::data::IdxSource::lies_in(&path);
                 self.set_data_folder(path, is_idx);
             } else if super::export::is_picture(&path) {
-                self.looker.offer(crate::engine::protocol::ImageRef::File(path));
+                self.looker.offer(super::look::Offered::File(path));
                 self.show_panel("feature-maps");
             } else {
                 self.open_file(path);

@@ -4,11 +4,11 @@ use super::UiCommand;
 use super::app::{App, RECENT};
 use super::dialogs::{Closing, Purpose};
 use super::disk::Stamp;
-use super::look::Look;
+use super::look::{Look, Offered};
 use super::status::Message;
 use super::train_action::TrainAction;
 use super::{canvas, looker, workspace};
-use crate::engine::protocol::{Command, ImageRef};
+use crate::engine::protocol::Command;
 use crate::graph::{DataSource, Document, Edit};
 use crate::ui::runs::RunState;
 use egui::ViewportCommand;
@@ -79,7 +79,7 @@ impl App {
                 self.check_if_new(ctx);
             }
             UiCommand::CheckDevice => self.start_check(ctx),
-            UiCommand::Probe { node, image: _ } => {
+            UiCommand::Probe(node) => {
                 if let Some((last, path)) = node.split_last() {
                     let front = self.workspace.front_mut();
                     front.path = path.to_vec();
@@ -87,8 +87,8 @@ impl App {
                 }
                 self.show_panel("feature-maps");
             }
-            UiCommand::LookAt(index) => {
-                self.looker.offer(ImageRef::Item { split: crate::data::Split::Validation, index });
+            UiCommand::LookAt { run, index } => {
+                self.looker.offer(Offered::OfRun { run, index });
                 self.show_panel("feature-maps");
             }
             UiCommand::Look(look) => self.ask_engine(&look, ctx),
@@ -162,7 +162,7 @@ impl App {
             Purpose::Save(serial, _) => self.write_file(*serial, path),
             Purpose::Data(idx) => self.set_data_folder(path, *idx),
             Purpose::Export(_) => self.desk.export_to(path),
-            Purpose::Image => self.looker.offer(ImageRef::File(path)),
+            Purpose::Image => self.looker.offer(Offered::File(path)),
             Purpose::Picture(_) => self.exports.write(path),
         }
     }

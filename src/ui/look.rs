@@ -210,6 +210,20 @@ impl ProbeView {
     }
 }
 
+/// Something to look at that a person chose outside the panel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Offered {
+    /// A picture that was chosen or dropped.
+    File(PathBuf),
+    /// A validation image of a run's data, seen by that run's network.
+    OfRun {
+        /// The run's folder.
+        run: PathBuf,
+        /// Its index among the validation images.
+        index: u64,
+    },
+}
+
 /// The data that images are taken from: those of the network that is looked into, which may not be the document's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Images {
@@ -238,8 +252,8 @@ pub struct LookView {
     pub problem: Option<String>,
     /// Whose weights they are, in words.
     pub whose: String,
-    /// A picture that was chosen, dropped or pasted; another number, another picture.
-    pub offered: Option<(u64, ImageRef)>,
+    /// What was chosen elsewhere to be looked at; another number, another choice.
+    pub offered: Option<(u64, Offered)>,
     /// The data of the network that is looked into.
     pub images: Option<Images>,
     /// The folder of the run that snapshots are read from.

@@ -1,7 +1,7 @@
 //! Asks the engine what a look wants to know, one question of a kind at a time, and keeps the answers. Networks that are not
 //! in training are asked of the same worker while it is idle, and of a second one on the CPU while it trains.
 
-use super::look::{Differs, Excite, Images, Kind, Look, LookView, Plane, ProbeView, Stale, Whose};
+use super::look::{Differs, Excite, Images, Kind, Look, LookView, Offered, Plane, ProbeView, Stale, Whose};
 use super::runs::RunState;
 use super::second_engine::SecondEngine;
 use super::session::Session;
@@ -102,10 +102,10 @@ impl Looker {
         &self.view
     }
 
-    /// A picture that a person chose, dropped or pasted.
-    pub(super) fn offer(&mut self, image: ImageRef) {
+    /// What a person chose elsewhere.
+    pub(super) fn offer(&mut self, offered: Offered) {
         self.offers += 1;
-        self.view.offered = Some((self.offers, image));
+        self.view.offered = Some((self.offers, offered));
     }
 
     /// The image that a person looks at in a document, for the snapshots of its run.

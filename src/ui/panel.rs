@@ -139,15 +139,15 @@ pub enum UiCommand {
     },
     /// Choose the device by its id.
     ChooseDevice(String),
-    /// Show the feature maps of a node.
-    Probe {
-        /// The node to look at, by its path of ids.
-        node: Vec<NodeId>,
-        /// Index in the validation (or training) images.
-        image: usize,
+    /// Show the feature maps of a node, by its path of ids.
+    Probe(Vec<NodeId>),
+    /// Show the feature maps of a validation image as a run's network sees it.
+    LookAt {
+        /// The run's folder.
+        run: PathBuf,
+        /// Index among its validation images.
+        index: u64,
     },
-    /// Show the feature maps of a validation image, by its index.
-    LookAt(u64),
     /// Look inside: asked in every frame by a panel that shows the answer.
     Look(Box<Look>),
     /// Ask for a picture to look at.

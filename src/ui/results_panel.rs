@@ -269,7 +269,7 @@ impl ResultsPanel {
                 for (at, answer) in answers.iter().enumerate() {
                     let problem = thumbs.get(at).copied().flatten().and_then(|thumb| thumb.as_ref().err());
                     if self.image_ui(at, answer, problem, &class, ui) {
-                        out.push(UiCommand::LookAt(answer.index));
+                        out.push(UiCommand::LookAt { run: run.folder.clone(), index: answer.index });
                     }
                 }
             });

@@ -1,8 +1,8 @@
 //! Looking inside, driven through the real window with a real worker: maps, explanations, images, histograms, the past.
 
 use crate::hand::{
-    Window, answer, button, click, click_near, enter, finish, has, network, open, options, picture, steps, stop, tab,
-    train, wait,
+    Window, answer, button, click, click_near, ctrl, enter, finish, has, network, open, options, picture, steps, stop,
+    tab, train, wait,
 };
 use crate::scratch::scratch;
 use egui::{Key, Modifiers, Role, vec2};
@@ -357,9 +357,14 @@ fn the_images_and_their_count_are_those_of_the_network_that_is_looked_into() {
     let mnist = folder.path().join("mnist");
     small_mnist(&mnist);
     let file = network(folder.path(), "small", 1, &[]);
+    let other = network(folder.path(), "other", 1, &[]);
     let options = Options {
         document: Some(file),
-        dialogs: Some(answer(move |purpose| (*purpose == Purpose::Data(true)).then(|| mnist.clone()))),
+        dialogs: Some(answer(move |purpose| match purpose {
+            Purpose::Data(true) => Some(mnist.clone()),
+            Purpose::Open => Some(other.clone()),
+            _ => None,
+        })),
         ..options(folder.path())
     };
     let mut window = open([1_600.0, 1_000.0], options);
@@ -403,5 +408,26 @@ fn the_images_and_their_count_are_those_of_the_network_that_is_looked_into() {
     choose(&mut window, "Untrained");
     steps(&mut window, 4);
     assert_eq!(number(&window), Some(20.0));
+    // An image of the run's results is looked at as that run sees it, whatever was chosen before.
+    let run = window.state().run().unwrap().clone();
+    let answer = run.results.last().unwrap().worst().next().copied().unwrap();
+    tab(&mut window, "Results");
+    click_near(&mut window, &format!("Image {}: ", answer.index + 1));
+    steps(&mut window, 4);
+    assert!(has(&window, "of 600") && has(&window, &format!("Weights: {}", run.name)), "not the run's");
+    assert_eq!(number(&window), Some((answer.index + 1) as f64));
+    // In another tab, which has no run of its own, it is the stored run that is looked into.
+    ctrl(&mut window, Key::O);
+    wait(&mut window, "the other network", |window| window.state().document().name == "other");
+    let stored = run.folder.clone();
+    wait(&mut window, "the list of runs", |window| window.state().runs().row(&stored).is_some());
+    tab(&mut window, "Results");
+    click_near(&mut window, "Results of");
+    click_near(&mut window, &run.name);
+    wait(&mut window, "its results", |window| has(window, &format!("Image {}: ", answer.index + 1)));
+    click_near(&mut window, &format!("Image {}: ", answer.index + 1));
+    steps(&mut window, 4);
+    wait(&mut window, "the run's maps", |window| has(window, &format!("Weights: {}", run.name)));
+    assert_eq!(number(&window), Some((answer.index + 1) as f64));
     assert_eq!(window.state().look().problem, None);
 }

@@ -28,7 +28,7 @@ pub(super) fn card_menu(ui: &mut Ui, cx: &PanelCx<'_>, card: &CardView, out: &mu
         entry(ui, "rename", true, None, out);
     }
     if ui.button("Look inside").on_hover_text("Show its feature maps").clicked() {
-        out.push(UiCommand::Probe { node: inside(cx, card.id), image: 0 });
+        out.push(UiCommand::Probe(inside(cx, card.id)));
         ui.close();
     }
     ui.separator();

@@ -31,7 +31,7 @@ impl Thumbs {
             if ui.button("Show feature maps").on_hover_text(hover).clicked() {
                 let path = cx.path.iter().copied().chain([node.id]).collect();
                 out.push(UiCommand::ShowPanel("feature-maps"));
-                out.push(UiCommand::Probe { node: path, image: 0 });
+                out.push(UiCommand::Probe(path));
             }
             return;
         };

@@ -19,7 +19,7 @@ mod tiles;
 
 use super::atlas::Atlas;
 use super::kit;
-use super::look::{Kind, Look, Plane, ProbeView, Whose};
+use super::look::{Kind, Look, Offered, Plane, ProbeView, Whose};
 use super::{Panel, PanelCx, UiCommand};
 use crate::data::Split;
 use crate::engine::protocol::{Cell, ImageRef};
@@ -117,6 +117,8 @@ pub struct MapsPanel {
     sense: bool,
     pins: Vec<Pin>,
     offered: u64,
+    /// A validation image to go to, of the data of the network that is looked into by then.
+    awaited: Option<u64>,
     key: Option<Key3>,
     maps: Atlas,
     kernels: Atlas,
@@ -154,6 +156,7 @@ impl Default for MapsPanel {
             sense: false,
             pins: Vec::new(),
             offered: 0,
+            awaited: None,
             key: None,
             maps: Atlas::default(),
             kernels: Atlas::default(),
@@ -361,23 +364,26 @@ impl MapsPanel {
         }
     }
 
-    /// Takes pictures that were chosen, dropped or pasted.
+    /// Takes what was chosen elsewhere, dropped or pasted.
     fn take_pictures(&mut self, cx: &PanelCx<'_>, ui: &Ui) {
-        if let Some((serial, image)) = &cx.look.offered
+        if let Some(index) = self.awaited.take() {
+            self.set_place(images_of(cx), Split::Validation, index);
+        }
+        if let Some((serial, offered)) = &cx.look.offered
             && *serial != self.offered
         {
             self.offered = *serial;
-            self.source = match image {
-                ImageRef::File(path) => Source::File(path.clone()),
-                ImageRef::Item { split, index } => {
-                    (self.whose, self.mode) = (Whose::Run, Mode::Maps);
-                    // The run's data, which are known once its weights are looked at: the document's, unless they changed.
-                    for data in [images_of(cx), &cx.document.data.source] {
-                        self.set_place(data, *split, *index);
-                    }
-                    Source::Data(*split)
+            self.source = match offered {
+                Offered::File(path) => Source::File(path.clone()),
+                Offered::OfRun { run, index } => {
+                    let is_own = cx.run.is_some_and(|own| own.folder == *run);
+                    self.whose = if is_own { Whose::Run } else { Whose::Stored(run.clone()) };
+                    self.mode = Mode::Maps;
+                    // Which data its images are of is known once this look was asked for: in the next frame.
+                    self.awaited = Some(*index);
+                    ui.ctx().request_repaint();
+                    Source::Data(Split::Validation)
                 }
-                pixels @ ImageRef::Pixels { .. } => Source::Pasted(pixels.clone()),
             };
         }
         let pasted = ui.input(|input| {

@@ -68,7 +68,7 @@ fn dead_ui(cx: &PanelCx<'_>, report: &SpreadReport, goal: &mut Option<Goal>, ui:
                     && let Some(node) = node_of(cx, path)
                 {
                     *goal = Goal::new(cx, &node, path, channel);
-                    out.push(UiCommand::Probe { node, image: 0 });
+                    out.push(UiCommand::Probe(node));
                 }
             }
             if more > 0 {
