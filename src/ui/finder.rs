@@ -4,7 +4,7 @@
 use super::command::{self, Scope};
 use super::fuzzy::{self, Hit};
 use super::theme::{Tokens, size};
-use super::{Panel, PanelCx, UiCommand, icons, inspector, locate};
+use super::{Panel, PanelCx, UiCommand, icons, inspector, kit, locate};
 use crate::graph::Content;
 use crate::layers::{Layer, LayerKind as _, list_fields};
 use crate::presets;
@@ -237,7 +237,7 @@ impl Finder {
                 }
             }
             if count == 0 {
-                super::kit::weak(ui, format!("Nothing is called {:?}.", self.query.trim()));
+                kit::weak(ui, format!("Nothing is called {:?}.", self.query.trim()));
             }
         });
         let (at, _) = self.found.get(chosen?)?;
@@ -254,12 +254,7 @@ fn row_ui(ui: &mut Ui, entry: &Entry, hit: &Hit, is_current: bool) -> egui::Resp
         WidgetInfo::selected(Role::ListBoxOption, true, is_current, format!("{}: {}", entry.kind, entry.title))
     });
     if ui.is_rect_visible(rect) {
-        let fill = match (is_current, response.hovered()) {
-            (true, _) => tokens.selection,
-            (false, true) => tokens.hover,
-            (false, false) => egui::Color32::TRANSPARENT,
-        };
-        ui.painter().rect_filled(rect, egui::CornerRadius::same(size::RADIUS), fill);
+        kit::fill_choice(ui, rect, is_current, response.hovered());
         let square = Rect::from_center_size(rect.left_center() + vec2(18.0, 0.0), Vec2::splat(size::ICON));
         icons::paint(ui.painter(), entry.icon, square, tokens.text_weak);
         let write = |at, align, text: &str, room| {

@@ -10,6 +10,17 @@ pub(super) fn main_button(ui: &mut Ui, text: &str) -> Response {
     ui.add(button)
 }
 
+/// The ground of a row that can be chosen: marked if it is the present one, lit under the pointer.
+pub(super) fn fill_choice(ui: &Ui, rect: Rect, is_current: bool, is_hovered: bool) {
+    let tokens = Tokens::of(ui);
+    let fill = match (is_current, is_hovered) {
+        (true, _) => tokens.selection,
+        (false, true) => tokens.hover,
+        (false, false) => return,
+    };
+    ui.painter().rect_filled(rect, CornerRadius::same(size::RADIUS), fill);
+}
+
 /// A number and its unit on one line: their spaces do not break.
 pub(super) fn unbroken(text: &str) -> String {
     text.replace(' ', "\u{a0}")

@@ -291,13 +291,8 @@ fn row_ui(ui: &mut Ui, row: &Row, is_selected: bool, is_focused: bool) -> (Optio
         folds = triangle.clicked();
     }
     if ui.is_rect_visible(rect) {
-        let fill = match (is_selected, response.hovered()) {
-            (true, _) => tokens.selection,
-            (false, true) => tokens.hover,
-            (false, false) => egui::Color32::TRANSPARENT,
-        };
         let mut painter = ui.painter().clone();
-        ui.painter().rect_filled(rect, egui::CornerRadius::same(size::RADIUS), fill);
+        kit::fill_choice(ui, rect, is_selected, response.hovered());
         if is_focused {
             let stroke = egui::Stroke::new(1.0, tokens.accent);
             painter.rect_stroke(rect, egui::CornerRadius::same(size::RADIUS), stroke, egui::StrokeKind::Inside);

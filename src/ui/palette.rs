@@ -2,7 +2,7 @@
 
 use super::canvas::LayerDrag;
 use super::theme::{Tokens, size};
-use super::{Panel, PanelCx, UiCommand, icons};
+use super::{Panel, PanelCx, UiCommand, icons, kit};
 use crate::graph::Content;
 use crate::layers::{About, Family, Layer, LayerKind as _};
 use crate::presets;
@@ -149,12 +149,7 @@ fn row(
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), size::ROW + 2.0), sense);
     response.widget_info(|| WidgetInfo::selected(Role::Button, true, is_current, label));
     if ui.is_rect_visible(rect) {
-        let fill = match (is_current || response.has_focus(), response.hovered()) {
-            (true, _) => tokens.selection,
-            (false, true) => tokens.hover,
-            (false, false) => egui::Color32::TRANSPARENT,
-        };
-        ui.painter().rect_filled(rect, egui::CornerRadius::same(size::RADIUS), fill);
+        kit::fill_choice(ui, rect, is_current || response.has_focus(), response.hovered());
         let square = Rect::from_center_size(rect.left_center() + vec2(16.0, 0.0), Vec2::splat(size::ICON + 2.0));
         icons::paint(ui.painter(), icon, square, colour);
         let room = rect.width() - 40.0;

@@ -360,12 +360,7 @@ fn name_ui(ui: &mut Ui, name: &Name, is_current: bool) -> egui::Response {
     let label = if name.is_folder { format!("Folder {}", name.text) } else { format!("File {}", name.text) };
     response.widget_info(|| WidgetInfo::selected(Role::ListBoxOption, true, is_current, &label));
     if ui.is_rect_visible(rect) {
-        let fill = match (is_current, response.hovered()) {
-            (true, _) => tokens.selection,
-            (false, true) => tokens.hover,
-            (false, false) => egui::Color32::TRANSPARENT,
-        };
-        ui.painter().rect_filled(rect, egui::CornerRadius::same(size::RADIUS), fill);
+        kit::fill_choice(ui, rect, is_current, response.hovered());
         let (text, colour) = if name.is_folder {
             (format!("{}{}", name.text, std::path::MAIN_SEPARATOR), tokens.text_strong)
         } else {

@@ -56,12 +56,7 @@ impl Choice<'_> {
             WidgetInfo::selected(Role::ListBoxOption, is_enabled, is_chosen, words.join(", "))
         });
         if ui.is_rect_visible(rect) {
-            let fill = match (is_chosen, is_enabled && (response.hovered() || response.has_focus())) {
-                (true, _) => tokens.selection,
-                (false, true) => tokens.hover,
-                (false, false) => Color32::TRANSPARENT,
-            };
-            ui.painter().rect_filled(rect, size::RADIUS, fill);
+            kit::fill_choice(ui, rect, is_chosen, is_enabled && (response.hovered() || response.has_focus()));
             let strength = if is_enabled { 1.0 } else { 0.55 };
             let inner = rect.shrink2(vec2(size::STEP, 0.0));
             let (first, second) = (inner.top() + ROW * 0.3, inner.top() + ROW * 0.72);

@@ -6,7 +6,7 @@ use crate::graph::{Content, Edit, Graph, NodeId, Place};
 use crate::layers::{About, Arity, Family, Layer, LayerKind as _};
 use crate::op::{Lowering, Shape};
 use crate::ui::theme::{Tokens, size};
-use crate::ui::{PanelCx, UiCommand, icons};
+use crate::ui::{PanelCx, UiCommand, icons, kit};
 use egui::{Align2, Id, Key, Modifiers, Pos2, Rect, Role, Sense, TextEdit, Ui, Vec2, WidgetInfo, vec2};
 
 /// Rows that are seen at once.
@@ -231,12 +231,7 @@ fn offer_row(ui: &mut Ui, offer: &Offer, is_current: bool, follows: bool) -> boo
         response.scroll_to_me(None);
     }
     if ui.is_rect_visible(rect) {
-        let fill = match (is_current, response.hovered()) {
-            (true, _) => tokens.selection,
-            (false, true) => tokens.hover,
-            (false, false) => egui::Color32::TRANSPARENT,
-        };
-        ui.painter().rect_filled(rect, egui::CornerRadius::same(size::RADIUS), fill);
+        kit::fill_choice(ui, rect, is_current, response.hovered());
         let (tint, text) =
             if fits { (tokens.family(about.family), tokens.text) } else { (tokens.text_weak, tokens.text_weak) };
         let square = Rect::from_center_size(rect.left_center() + vec2(14.0, 0.0), Vec2::splat(size::ICON));
