@@ -11,7 +11,7 @@ use striate::engine::{Device, TrainJob, Trainer};
 use striate::graph::{Content, Document, Edit, Place, TrainSpec, apply};
 use striate::layers::{Arity, Conv2d, Flatten, GlobalAvgPool, Input, Layer, LayerKind as _};
 use striate::op::DType;
-use striate::plan::{CostSettings, cost, in_dtype, plan};
+use striate::plan::{CostSettings, TOLERANCE, cost, in_dtype, plan};
 
 #[global_allocator]
 static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
@@ -109,7 +109,7 @@ fn the_plan_of_whole_networks_is_true() {
             gap * 100.0
         );
         println!("{row}");
-        if gap.abs() > 0.1 {
+        if gap.abs() > TOLERANCE {
             wrong.push(row);
         }
     }
@@ -158,7 +158,7 @@ fn the_plan_of_every_layer_kind_is_true() {
         let (planned, measured) = measure(&around(layer), 32);
         let gap = gap(planned, measured);
         println!("{id:>18}: planned {planned:>10}, measured {measured:>10}, {:+.1} %", gap * 100.0);
-        if gap.abs() > 0.1 {
+        if gap.abs() > TOLERANCE {
             wrong.push(format!("{id} {:+.1} %", gap * 100.0));
         }
     }

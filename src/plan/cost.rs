@@ -24,6 +24,13 @@ pub struct CostSettings {
     pub threads: u64,
 }
 
+impl CostSettings {
+    /// Images of one step: all are loaded before it begins.
+    pub fn images(&self) -> u64 {
+        self.batch.saturating_mul(self.accumulate.max(1))
+    }
+}
+
 impl Default for CostSettings {
     fn default() -> Self {
         Self {

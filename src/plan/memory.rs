@@ -9,6 +9,9 @@ use super::shares::{Shares, fullest};
 use crate::op::{Op, Program, ValueId};
 use serde::{Deserialize, Serialize};
 
+/// So far, as a share, the planned bytes of training may be from what the CPU engine allocates: what the tests allow.
+pub const TOLERANCE: f64 = 0.1;
+
 /// What runs the program; each holds other copies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

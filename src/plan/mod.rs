@@ -32,7 +32,7 @@ pub use fit::{Fit, Sketch};
 pub use heads::{HeadFault, check_head, judged};
 pub use layout::{CARD, Card, Layout, Route, layout};
 pub use lower::{NodePlan, Plan, plan, plan_graph};
-pub use memory::{Breakdown, Engine, Memory, Moment, Pair};
+pub use memory::{Breakdown, Engine, Memory, Moment, Pair, TOLERANCE};
 pub use receptive::{Field, receptive_fields};
 pub use regrouped::{Named, regrouped};
 pub use remedies::{Remedy, RemedyKind, is_tight, remedies};

@@ -1,11 +1,11 @@
 //! What makes a training step fit a device: each way with the bytes it would then plan. Pure arithmetic over the plan.
 
-use super::{Cost, CostSettings, cost};
+use super::{Cost, CostSettings, TOLERANCE, cost};
 use crate::graph::{Optimizer, TrainSpec};
 use crate::op::Program;
 
-/// Share of the free memory that a plan may fill before it is called tight: the plan is within 12 % by layer kind.
-const MARGIN: f64 = 0.9;
+/// Share of the free memory that a plan may fill before it is called tight.
+const MARGIN: f64 = 1.0 - TOLERANCE;
 
 /// A way to need less.
 #[derive(Clone, Debug, PartialEq)]

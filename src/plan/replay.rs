@@ -188,7 +188,7 @@ impl<'a> Replay<'a> {
         let optimizer =
             totals.trainable.saturating_mul(4).saturating_mul(self.settings.optimizer.state_per_parameter());
         let images: u64 = self.program.inputs.iter().map(|input| self.bytes(input.value)).fold(0, u64::saturating_add);
-        let images = images.saturating_mul(batch).saturating_mul(self.settings.accumulate.max(1));
+        let images = images.saturating_mul(self.settings.images());
         // The fullest batch of a step with several is one behind the first: it finds the gradients of those before it.
         let has_sums = self.settings.accumulate > 1;
         let sums = if has_sums { totals.trainable.saturating_mul(4) } else { 0 };

@@ -139,8 +139,8 @@ fn share_out(replay: &Replay<'_>, step: &Step, ops: usize) -> Shares {
     let (program, settings) = (replay.program, replay.settings);
     let batch = settings.batch;
     let (origin, made_by) = (origins(replay, ops), makers(replay));
-    let loaded = batch.saturating_mul(settings.accumulate.max(1));
-    let images = program.inputs.iter().map(|input| replay.bytes(input.value).saturating_mul(loaded)).collect();
+    let images =
+        program.inputs.iter().map(|input| replay.bytes(input.value).saturating_mul(settings.images())).collect();
     let mut shares = Shares { ops: vec![Part::default(); ops], images, loss: step.loss };
     let mut give = |index: usize, part: Part| {
         if let Some(slot) = origin.get(index).and_then(|&at| shares.ops.get_mut(at)) {

@@ -6,7 +6,7 @@ use super::settings::Settings;
 use super::theme::{Tokens, size};
 use super::{PanelCx, UiCommand};
 use crate::graph::NodeId;
-use crate::plan::{Memory, Moment};
+use crate::plan::{Memory, Moment, TOLERANCE};
 use crate::text;
 use egui::{RichText, Ui, vec2};
 
@@ -98,9 +98,6 @@ impl MemoryView {
         self.settings.end(cx, ui, out);
     }
 }
-
-/// So many percent beside the plan are what its tests allow.
-const PLAN_TOLERANCE: f64 = 10.0;
 
 /// A heading with bars on one scale.
 fn section(ui: &mut Ui, heading: &str, rows: &[(&str, Option<u64>, &str)]) {
@@ -231,7 +228,7 @@ fn training_words(memory: &Memory, measured: Option<u64>, element: u64) -> Strin
         Some(measured) => {
             let planned = memory.training_planned_bytes.max(1);
             let percent = (measured as f64 / planned as f64 - 1.0) * 100.0;
-            let why = if percent.abs() <= PLAN_TOLERANCE {
+            let why = if percent.abs() <= TOLERANCE * 100.0 {
                 "allocators round up, and buffers are reused."
             } else {
                 "more than the plan is usually off by. Please report this network."

@@ -215,8 +215,8 @@ impl<'a> Layer<'a> {
         let [numbers, trained] = [numbers, self.cost.trainable].map(text::count);
         let mut lines = Vec::new();
         if part.images > 0 {
-            let whole = self.output.elements().unwrap_or(0).saturating_mul(settings.batch);
-            let element = part.images / whole.saturating_mul(settings.accumulate.max(1)).max(1);
+            let whole = self.output.elements().unwrap_or(0).saturating_mul(settings.images());
+            let element = part.images / whole.max(1);
             let batch = text::count(settings.batch);
             let (rule, batches) = match settings.accumulate {
                 0 | 1 => ("images of the step: images × numbers × bytes", batch),
