@@ -60,17 +60,7 @@ mod tests {
     use crate::engine::protocol::{LogLevel, MemoryReport, RunId, StepReport};
 
     fn steps(run: u64, first: u64, count: u64) -> Event {
-        let step = |step| StepReport {
-            step,
-            epoch: 1,
-            loss: 1.0,
-            metrics: Vec::new(),
-            learning_rate: 0.1,
-            grad_norm: 1.0,
-            images: 1,
-            secs: 0.1,
-            images_per_sec: 10.0,
-        };
+        let step = |step| StepReport { step, epoch: 1, loss: 1.0, images: 1, ..StepReport::default() };
         Event::Steps { run: RunId(run), steps: (first..first + count).map(step).collect() }
     }
 

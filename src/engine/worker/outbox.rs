@@ -112,17 +112,7 @@ mod tests {
     }
 
     fn step(step: u64) -> StepReport {
-        StepReport {
-            step,
-            epoch: 1,
-            loss: 1.0,
-            metrics: Vec::new(),
-            learning_rate: 0.1,
-            grad_norm: 1.0,
-            images: 1,
-            secs: 0.1,
-            images_per_sec: 10.0,
-        }
+        StepReport { step, epoch: 1, loss: 1.0, images: 1, ..StepReport::default() }
     }
 
     #[test]
