@@ -128,6 +128,21 @@ pub(crate) fn has(window: &Window, words: &str) -> bool {
     window.query_by_label_contains(words).is_some()
 }
 
+/// A window with its feature maps in front, once the engine has answered; what it saves goes into its own folder.
+pub(crate) fn maps_window(storage: &Path, size: [f32; 2], document: Option<PathBuf>) -> Window {
+    let folder = storage.to_path_buf();
+    let dialogs = answer(move |purpose| match purpose {
+        Purpose::Picture(name) => Some(folder.join(name)),
+        _ => None,
+    });
+    let mut window = open(size, Options { dialogs: Some(dialogs), document, ..options(storage) });
+    wait(&mut window, "the data", |window| !window.state().data().classes.is_empty());
+    tab(&mut window, "Feature maps");
+    wait(&mut window, "maps", |window| window.state().look().probe.is_some());
+    steps(&mut window, 3);
+    window
+}
+
 /// Clicks what is called so.
 pub(crate) fn click(window: &mut Window, label: &str) {
     window.get_by_label(label).click();

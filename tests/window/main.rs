@@ -8,6 +8,7 @@ mod basics;
 mod canvas;
 mod charts;
 mod docks;
+mod files;
 mod hand;
 mod keyboard;
 mod looking;

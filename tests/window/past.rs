@@ -1,8 +1,6 @@
 //! The past of a run and what excites its channels, in the real window: recorded images, confusion, films, patches.
 
-use crate::hand::{
-    Window, answer, button, click, finish, has, network, open, options, picture, plain, steps, tab, wait,
-};
+use crate::hand::{Window, button, click, finish, has, maps_window, network, picture, plain, steps, wait};
 use crate::scratch::scratch;
 use egui::{Key, Modifiers, Role};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
@@ -10,24 +8,10 @@ use std::path::Path;
 use striate::data::Split;
 use striate::engine::protocol::ImageRef;
 use striate::engine::run::snapshots;
-use striate::ui::Options;
-use striate::ui::dialogs::Purpose;
 
-/// A window with a small network, its feature maps in front; pictures are saved beside it.
+/// A window with a small network, its feature maps in front.
 fn window(storage: &Path, epochs: u32) -> Window {
-    let folder = storage.to_path_buf();
-    let dialogs = answer(move |purpose| match purpose {
-        Purpose::Picture(name) => Some(folder.join(name)),
-        _ => None,
-    });
-    let file = network(storage, "small", epochs, &[]);
-    let opened = Options { dialogs: Some(dialogs), document: Some(file), ..options(storage) };
-    let mut window = open([1_600.0, 1_200.0], opened);
-    wait(&mut window, "the data", |window| !window.state().data().classes.is_empty());
-    tab(&mut window, "Feature maps");
-    wait(&mut window, "maps", |window| window.state().look().probe.is_some());
-    steps(&mut window, 3);
-    window
+    maps_window(storage, [1_600.0, 1_200.0], Some(network(storage, "small", epochs, &[])))
 }
 
 #[test]

@@ -1,26 +1,14 @@
 //! What the pointer finds on feature maps, in the real window: statistics, the kernel under it, what a cell sees; and scales.
 
-use crate::hand::{Window, answer, button, click, click_near, has, open, options, steps, tab, wait};
+use crate::hand::{Window, button, click, click_near, has, maps_window, steps, wait};
 use crate::scratch::scratch;
 use egui::{Rect, Role, pos2};
 use egui_kittest::kittest::Queryable as _;
 use std::path::Path;
 use striate::engine::protocol::Cell;
-use striate::ui::Options;
-use striate::ui::dialogs::Purpose;
 
 fn window(storage: &Path) -> Window {
-    let folder = storage.to_path_buf();
-    let dialogs = answer(move |purpose| match purpose {
-        Purpose::Picture(name) => Some(folder.join(name)),
-        _ => None,
-    });
-    let mut window = open([1_600.0, 1_300.0], Options { dialogs: Some(dialogs), ..options(storage) });
-    wait(&mut window, "the data", |window| !window.state().data().classes.is_empty());
-    tab(&mut window, "Feature maps");
-    wait(&mut window, "maps", |window| window.state().look().probe.is_some());
-    steps(&mut window, 3);
-    window
+    maps_window(storage, [1_600.0, 1_300.0], None)
 }
 
 #[test]
