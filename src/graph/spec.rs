@@ -126,13 +126,16 @@ impl Default for Optimizer {
 }
 
 impl Optimizer {
+    /// Plain gradient descent: it remembers nothing between steps.
+    pub const PLAIN_SGD: Self = Self::Sgd { momentum: 0.0, nesterov: false };
+
     /// Ids of the ready-made optimizers, as the command line takes them.
     pub const IDS: [&'static str; 6] = ["sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop"];
 
     /// The optimizer of an id with PyTorch's defaults (momentum 0.9 where the id names it).
     pub fn from_id(id: &str) -> Option<Self> {
         Some(match id {
-            "sgd" => Self::Sgd { momentum: 0.0, nesterov: false },
+            "sgd" => Self::PLAIN_SGD,
             "momentum" => Self::Sgd { momentum: 0.9, nesterov: false },
             "nesterov" => Self::Sgd { momentum: 0.9, nesterov: true },
             "adam" => Self::default(),

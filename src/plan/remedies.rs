@@ -70,7 +70,7 @@ pub fn remedies(program: &Program, now: &Cost, spec: &TrainSpec, available: u64)
             }
         }
     }
-    let sgd = Optimizer::Sgd { momentum: 0.0, nesterov: false };
+    let sgd = Optimizer::PLAIN_SGD;
     if spec.optimizer != sgd {
         let plain = remedy(RemedyKind::PlainSgd, TrainSpec { optimizer: sgd, ..spec.clone() });
         if plain.bytes < now.memory.training_planned_bytes {
