@@ -8,7 +8,7 @@ use super::finder::Finder;
 use super::loader::Loader;
 use super::locate::Find;
 use super::looker::Looker;
-use super::preferences::Motion;
+use super::preferences::Prefs;
 use super::run_desk::RunDesk;
 use super::safety::Safety;
 use super::second_engine::SecondEngine;
@@ -19,8 +19,6 @@ use super::theme::{self, Tokens, size};
 use super::workspace::Workspace;
 use super::{Panel, PanelCx, UiCommand, all_panels};
 use egui::{ThemePreference, Ui, ViewportCommand};
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -51,47 +49,6 @@ pub struct Options {
     pub worker_env: Vec<(String, String)>,
     /// How long the engine may be silent while it trains, if not the usual time; for tests.
     pub patience: Option<Duration>,
-}
-
-/// What a person chose about the window.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Prefs {
-    /// Colours.
-    pub theme: ThemePreference,
-    /// Id of the device.
-    pub device: String,
-    /// Files opened and saved last, newest first.
-    pub recent: Vec<PathBuf>,
-    /// The palette is open.
-    pub show_palette: bool,
-    /// The inspector is open.
-    pub show_inspector: bool,
-    /// Size of everything; 1 is actual size.
-    pub scale: f32,
-    /// Whether things move.
-    pub motion: Motion,
-    /// The map of large networks is shown.
-    pub shows_map: bool,
-    /// Devices that were compared with the CPU, by name and driver, and whether they agreed.
-    pub checked_devices: BTreeMap<String, bool>,
-}
-
-impl Default for Prefs {
-    fn default() -> Self {
-        let theme = ThemePreference::System;
-        Self {
-            theme,
-            device: "cpu".into(),
-            recent: Vec::new(),
-            show_palette: true,
-            show_inspector: true,
-            scale: 1.0,
-            motion: Motion::default(),
-            shows_map: true,
-            checked_devices: BTreeMap::new(),
-        }
-    }
 }
 
 /// The window.

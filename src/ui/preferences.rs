@@ -1,9 +1,52 @@
 //! What a person chooses about the window itself: colours, scale, motion, the map.
 
-use super::app::{App, Prefs};
+use super::app::App;
 use super::theme::{self, Tokens, size};
-use egui::{Context, Id, RichText, Ui};
+use egui::{Context, Id, RichText, ThemePreference, Ui};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// What a person chose about the window.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Prefs {
+    /// Colours.
+    pub theme: ThemePreference,
+    /// Id of the device.
+    pub device: String,
+    /// Files opened and saved last, newest first.
+    pub recent: Vec<PathBuf>,
+    /// The palette is open.
+    pub show_palette: bool,
+    /// The inspector is open.
+    pub show_inspector: bool,
+    /// Size of everything; 1 is actual size.
+    pub scale: f32,
+    /// Whether things move.
+    pub motion: Motion,
+    /// The map of large networks is shown.
+    pub shows_map: bool,
+    /// Devices that were compared with the CPU, by name and driver, and whether they agreed.
+    pub checked_devices: BTreeMap<String, bool>,
+}
+
+impl Default for Prefs {
+    fn default() -> Self {
+        let theme = ThemePreference::System;
+        Self {
+            theme,
+            device: "cpu".into(),
+            recent: Vec::new(),
+            show_palette: true,
+            show_inspector: true,
+            scale: 1.0,
+            motion: Motion::default(),
+            shows_map: true,
+            checked_devices: BTreeMap::new(),
+        }
+    }
+}
 
 /// Whether things move.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

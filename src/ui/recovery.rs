@@ -10,10 +10,14 @@
 //! A clean end removes its own. A new window looks for what others left behind, takes their locks so that no third window
 //! offers the same, and asks. Knows no egui.
 
+mod copies;
+
+pub(super) use copies::Found;
+
 use super::disk::Stamp;
 use crate::engine::run::now_secs;
-use crate::graph::{Document, write_atomically};
-use serde::{Deserialize, Serialize};
+use crate::graph::Document;
+use copies::{copies, write_copy};
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::io;
@@ -25,8 +29,6 @@ use std::time::{Duration, Instant};
 const DELAY: Duration = Duration::from_secs(2);
 /// Time until a copy that could not be written is tried again.
 const RETRY: Duration = Duration::from_secs(5);
-/// Most networks that are offered.
-const MOST: usize = 50;
 
 /// A network as it must survive.
 #[derive(Clone, Debug)]
@@ -43,38 +45,6 @@ pub(super) struct Snapshot {
     pub stamp: Option<Stamp>,
     /// The network.
     pub document: Arc<Document>,
-}
-
-/// One file of a recovery folder.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Copy {
-    format: String,
-    title: String,
-    file: Option<PathBuf>,
-    stamp: Option<Stamp>,
-    /// Seconds since 1970.
-    saved: u64,
-    /// The document's own JSON.
-    document: String,
-}
-
-const FORMAT: &str = "striate-recovery";
-
-/// A network that a crashed window left behind.
-#[derive(Debug)]
-pub(super) struct Found {
-    /// Text of its tab.
-    pub title: String,
-    /// Where it was stored.
-    pub file: Option<PathBuf>,
-    /// What that file was like then.
-    pub stamp: Option<Stamp>,
-    /// Seconds since 1970.
-    pub saved: u64,
-    /// The network, or why its copy cannot be read.
-    pub document: Result<Document, String>,
-    /// Its copy.
-    path: PathBuf,
 }
 
 /// What one crashed window left behind; its lock is held as long as this lives.
@@ -283,18 +253,6 @@ pub(super) fn write_in_panic(report: Option<&Path>) {
     }
 }
 
-fn write_copy(path: &Path, snapshot: &Snapshot) -> io::Result<()> {
-    let copy = Copy {
-        format: FORMAT.into(),
-        title: snapshot.title.clone(),
-        file: snapshot.file.clone(),
-        stamp: snapshot.stamp,
-        saved: now_secs(),
-        document: snapshot.document.to_json(),
-    };
-    write_atomically(path, &serde_json::to_vec_pretty(&copy).map_err(io::Error::other)?)
-}
-
 /// A name of its own for this window, with its lock held.
 fn claim(root: &Path) -> io::Result<(String, PathBuf, File)> {
     let stem = format!("{}-{}", now_secs(), std::process::id());
@@ -342,39 +300,6 @@ fn leftovers(root: &Path) -> Vec<Leftover> {
         }
     }
     all
-}
-
-fn copies(folder: &Path) -> Vec<Found> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
-    paths.sort();
-    paths.truncate(MOST);
-    paths.into_iter().map(read_copy).collect()
-}
-
-fn read_copy(path: PathBuf) -> Found {
-    let copy = std::fs::read(&path)
-        .map_err(|error| error.to_string())
-        .and_then(|bytes| serde_json::from_slice::<Copy>(&bytes).map_err(|error| error.to_string()));
-    match copy {
-        Ok(copy) => Found {
-            title: copy.title,
-            file: copy.file,
-            stamp: copy.stamp,
-            saved: copy.saved,
-            document: Document::from_json(&copy.document).map_err(|error| error.to_string()),
-            path,
-        },
-        Err(error) => Found {
-            title: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            file: None,
-            stamp: None,
-            saved: 0,
-            document: Err(format!("A copy must be whole to be restored. {}: {error}.", path.display())),
-            path,
-        },
-    }
 }
 
 /// A thread that panicked while it held a lock leaves plain data behind, which is still good.
